@@ -1,0 +1,1 @@
+//! Every Kafka property, what Weir does with it, and the typed configuration.

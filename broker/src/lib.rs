@@ -1,0 +1,14 @@
+//! Weir: a Kafka-wire-compatible streaming broker.
+
+#![forbid(unsafe_code)]
+
+pub mod admin_http;
+pub mod api;
+pub mod config;
+pub mod connection;
+pub mod controller;
+pub mod group;
+pub mod metrics;
+pub mod node;
+pub mod server;
+pub mod wire;

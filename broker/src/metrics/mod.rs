@@ -1,0 +1,1 @@
+//! What Weir counts and measures.

@@ -1,0 +1,1 @@
+//! Headers, the versions that we serve, parts of responses.

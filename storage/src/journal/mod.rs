@@ -1,0 +1,1 @@
+//! The node journal: what Raft keeps outside the segments.

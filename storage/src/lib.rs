@@ -1,0 +1,16 @@
+//! The log of one partition on one disk, in Apache Kafka's own file format.
+//!
+//! Synchronous, without threads or clocks of its own: time, disk and configuration come in as arguments, so the same code
+//! runs in the broker and, over a simulated disk, in the simulation.
+
+#![deny(unsafe_code)]
+
+pub mod compression;
+pub mod disk;
+pub mod journal;
+pub mod leader_epochs;
+pub mod log;
+pub mod offset_index;
+pub mod producer_state;
+pub mod record_batch;
+pub mod time_index;

@@ -1,0 +1,1 @@
+//! The sparse index from offset to file position.

@@ -1,0 +1,1 @@
+//! The sparse index from timestamp to offset.
