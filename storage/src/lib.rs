@@ -11,6 +11,7 @@ pub mod journal;
 pub mod leader_epochs;
 pub mod log;
 pub mod offset_index;
+pub mod planted;
 pub mod producer_state;
 pub mod record_batch;
 pub mod time_index;

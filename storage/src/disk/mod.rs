@@ -7,11 +7,24 @@
 //! What a sync covers, as on Linux: [`DiskFile::sync_data`] the bytes and the length of one file, never its name;
 //! [`Disk::sync_dir`] the names in one directory (created, renamed, removed); [`Disk::sync_filesystem`] all of both.
 
+pub mod real;
+pub mod simulated;
+
+mod descriptors;
+mod lock;
+mod names;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub use lock::{DirLock, LOCK_FILE, LockError};
+pub use real::RealDisk;
+pub use simulated::SimulatedDisk;
 
 /// A directory tree on which Weir keeps its data.
 pub trait Disk: Send + Sync + fmt::Debug + 'static {

@@ -1,1 +1,0 @@
-//! Every Kafka property, what Weir does with it, and the typed configuration.

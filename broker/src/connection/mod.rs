@@ -1,1 +1,0 @@
-//! One client connection: frames in, responses out, in order.

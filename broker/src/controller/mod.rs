@@ -1,1 +1,0 @@
-//! The cluster's metadata: image, records, and the decisions that make them.

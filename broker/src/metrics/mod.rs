@@ -1,1 +1,0 @@
-//! What Weir counts and measures.

@@ -1,1 +1,0 @@
-//! Headers, the versions that we serve, parts of responses.

@@ -1,0 +1,433 @@
+//! The disk of the machine.
+//!
+//! Invariant: a handle means one file, whatever happens to its name: it follows renames, and after a removal it never
+//! opens another file of the same name. Paths must be spelled one way (all relative to one directory, or all absolute).
+//!
+//! A handle is a path and a descriptor that is opened when needed; [`super::descriptors`] bounds how many are open.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::num::NonZeroU64;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use rustix::fs::{Advice, Mode, OFlags};
+use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
+
+use super::descriptors::{DescriptorGuard, Descriptors, Slot};
+use super::names::Names;
+use super::{Disk, DiskFile, Entry, Map};
+
+/// Where Linux tells the id of this boot.
+pub const BOOT_ID_PATH: &str = "/proc/sys/kernel/random/boot_id";
+
+/// What direct reads are aligned to, in memory and on disk; a multiple of every usual sector size.
+const DIRECT_ALIGNMENT: usize = 4096;
+/// The largest single direct read.
+const DIRECT_CHUNK: usize = 1 << 20;
+/// Slices that one `pwritev` takes (`IOV_MAX`).
+const MAX_SLICES: usize = 1024;
+/// How far apart [`DiskFile::is_resident`] looks. Pages come in by read-ahead and leave by runs; 64 KiB is half of the
+/// usual read-ahead window.
+const RESIDENCY_STRIDE: usize = 64 << 10;
+
+/// The disk of the machine. Cheap to clone; clones share descriptors and names.
+#[derive(Debug, Clone)]
+pub struct RealDisk {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    descriptors: Descriptors,
+    /// Held for writing while names change, for reading while a handle opens its file again. Taken before the
+    /// descriptors' lock.
+    names: RwLock<Names>,
+    next_id: AtomicU64,
+    boot_id_path: PathBuf,
+    /// One descriptor per filesystem for `syncfs`, kept open: a failed write-back is only told to a descriptor that was
+    /// there when it failed.
+    filesystems: Mutex<BTreeMap<u64, Arc<OwnedFd>>>,
+}
+
+impl RealDisk {
+    /// At most `max_descriptors` files stay open, beside dirty ones, removed ones and those being read at the moment.
+    pub fn new(max_descriptors: usize) -> Self {
+        Self::with_boot_id_path(max_descriptors, PathBuf::from(BOOT_ID_PATH))
+    }
+
+    /// As [`RealDisk::new`], with another file to read the boot id from (for tests that play a reboot).
+    pub fn with_boot_id_path(max_descriptors: usize, boot_id_path: PathBuf) -> Self {
+        RealDisk {
+            shared: Arc::new(Shared {
+                descriptors: Descriptors::new(max_descriptors),
+                names: RwLock::default(),
+                next_id: AtomicU64::new(1),
+                boot_id_path,
+                filesystems: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Files that are open now, for the metrics.
+    pub fn open_descriptors(&self) -> usize {
+        self.shared.descriptors.open_count()
+    }
+
+    fn open_handle(&self, path: &Path, extra: OFlags) -> io::Result<Arc<dyn DiskFile>> {
+        // The names stay locked until the handle is among them: a rename in between would pass it by.
+        let mut names = self.shared.names.write();
+        let descriptor = self
+            .shared
+            .descriptors
+            .make_room_for(|| open_file(path, OFlags::RDWR | extra))?;
+        let stat = rustix::fs::fstat(&descriptor)?;
+        if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{} is not a file", path.display()),
+            ));
+        }
+        let slot = Arc::new(Slot::new(
+            self.shared.next_id.fetch_add(1, Ordering::Relaxed),
+            stat.st_dev,
+        ));
+        names.insert(path.to_path_buf(), slot.clone());
+        drop(names);
+        self.shared.descriptors.keep(&slot, descriptor);
+        Ok(Arc::new(RealFile {
+            slot,
+            shared: self.shared.clone(),
+        }))
+    }
+
+    /// The descriptor to call `syncfs` on, and its device.
+    fn filesystem(&self, dir: &Path) -> io::Result<(u64, Arc<OwnedFd>)> {
+        let descriptor = self.shared.descriptors.make_room_for(|| open_dir(dir))?;
+        let device = rustix::fs::fstat(&descriptor)?.st_dev;
+        let mut filesystems = self.shared.filesystems.lock();
+        Ok((
+            device,
+            filesystems
+                .entry(device)
+                .or_insert_with(|| Arc::new(descriptor))
+                .clone(),
+        ))
+    }
+}
+
+impl Disk for RealDisk {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.open_handle(path, OFlags::CREATE | OFlags::EXCL)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.open_handle(path, OFlags::empty())
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for entry in self.shared.descriptors.make_room_for(|| fs::read_dir(dir))? {
+            let entry = entry?;
+            let mut kind = entry.file_type()?;
+            if kind.is_symlink() {
+                kind = match fs::metadata(entry.path()) {
+                    Ok(target) => target.file_type(),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => kind,
+                    Err(error) => return Err(error),
+                };
+            }
+            // Weir's own names are ASCII; a foreign one is only there to be seen.
+            entries.push(Entry {
+                name: entry.file_name().to_string_lossy().into_owned(),
+                is_dir: kind.is_dir(),
+            });
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir_all(dir)?;
+        self.filesystem(dir).map(drop) // from here on `syncfs` learns of failed write-backs there
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut names = self.shared.names.write();
+        fs::rename(from, to)?;
+        names.rename(from, to);
+        Ok(())
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        // Detached before, so that no handle opens the path while it goes; the system call itself may take long.
+        let detached = self.shared.names.write().detach(path);
+        fs::remove_file(path).inspect_err(|_| {
+            let mut names = self.shared.names.write();
+            for (path, slot) in detached {
+                names.insert(path, slot);
+            }
+        })
+    }
+
+    fn remove_dir_all(&self, dir: &Path) -> io::Result<()> {
+        // Also after an error halfway: which files are left is not known.
+        self.shared.names.write().detach(dir);
+        match self.shared.descriptors.make_room_for(|| fs::remove_dir_all(dir)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        let descriptor = self.shared.descriptors.make_room_for(|| open_dir(dir))?;
+        Ok(retry_on_intr(|| rustix::fs::fsync(&descriptor))?)
+    }
+
+    fn sync_filesystem(&self, dir: &Path) -> io::Result<()> {
+        let (device, descriptor) = self.filesystem(dir)?;
+        let dirty = self.shared.descriptors.dirty_on(device);
+        let covered: Vec<u64> = dirty.iter().map(|slot| slot.begin_sync()).collect();
+        match retry_on_intr(|| rustix::fs::syncfs(&descriptor)) {
+            Ok(()) => {
+                for (slot, covered) in dirty.iter().zip(covered) {
+                    slot.synced_with_filesystem(covered);
+                }
+                self.shared.descriptors.shrink();
+                Ok(())
+            }
+            Err(errno) => {
+                for slot in &dirty {
+                    slot.filesystem_sync_failed();
+                }
+                Err(errno.into())
+            }
+        }
+    }
+
+    fn boot_id(&self) -> io::Result<String> {
+        let id = self
+            .shared
+            .descriptors
+            .make_room_for(|| fs::read_to_string(&self.shared.boot_id_path))?;
+        Ok(id.trim().to_owned())
+    }
+
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(dir)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}
+
+/// A handle on one file of a [`RealDisk`].
+#[derive(Debug)]
+struct RealFile {
+    slot: Arc<Slot>,
+    shared: Arc<Shared>,
+}
+
+impl RealFile {
+    fn open_descriptor(&self) -> io::Result<DescriptorGuard> {
+        match self.slot.get() {
+            Some(guard) => Ok(guard),
+            None => self.open_again(),
+        }
+    }
+
+    #[cold]
+    fn open_again(&self) -> io::Result<DescriptorGuard> {
+        let names = self.shared.names.read();
+        let path = names.path_of(self.slot.id).ok_or_else(removed)?;
+        self.shared
+            .descriptors
+            .open(&self.slot, || open_file(path, OFlags::RDWR))
+    }
+
+    /// Runs something that makes the file dirty.
+    fn change<T>(&self, change: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
+        self.slot.begin_write();
+        let result = self.open_descriptor().and_then(|guard| change(borrow(&guard)));
+        self.slot.end_write();
+        result
+    }
+
+    /// Reads by `O_DIRECT`, or says with `None` that this filesystem cannot.
+    fn read_direct(&self, buf: &mut [u8], position: u64) -> io::Result<Option<usize>> {
+        let descriptor = {
+            let names = self.shared.names.read();
+            let Some(path) = names.path_of(self.slot.id) else {
+                return Ok(None);
+            };
+            let opened = self
+                .shared
+                .descriptors
+                .make_room_for(|| open_file(path, OFlags::RDONLY | OFlags::DIRECT));
+            match opened {
+                Err(error) if is_unsupported(&error) => return Ok(None),
+                other => other?,
+            }
+        };
+        let alignment = DIRECT_ALIGNMENT as u64;
+        let start = position - position % alignment;
+        let skip = (position - start) as usize;
+        let wanted = buf.len().min(DIRECT_CHUNK - skip);
+        let length = (skip + wanted).next_multiple_of(DIRECT_ALIGNMENT);
+        let mut bounce = vec![0; length + DIRECT_ALIGNMENT];
+        let shift = bounce.as_ptr().align_offset(DIRECT_ALIGNMENT).min(DIRECT_ALIGNMENT);
+        let aligned = &mut bounce[shift..shift + length];
+        let n = match retry_on_intr(|| rustix::io::pread(&descriptor, &mut *aligned, start)).map_err(io::Error::from) {
+            Err(error) if is_unsupported(&error) => return Ok(None),
+            other => other?,
+        };
+        let n = n.saturating_sub(skip).min(wanted);
+        buf[..n].copy_from_slice(&aligned[skip..skip + n]);
+        Ok(Some(n))
+    }
+}
+
+impl DiskFile for RealFile {
+    fn len(&self) -> io::Result<u64> {
+        let guard = self.open_descriptor()?;
+        Ok(rustix::fs::fstat(borrow(&guard))?.st_size as u64)
+    }
+
+    fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
+        let guard = self.open_descriptor()?;
+        Ok(retry_on_intr(|| {
+            rustix::io::pread(borrow(&guard), &mut *buf, position)
+        })?)
+    }
+
+    /// By `O_DIRECT` on a descriptor of its own, at most 1 MiB a call. Where the filesystem has no direct reads, or the
+    /// file no name, the range is dropped from the page cache as far as the kernel follows that advice, then read.
+    fn read_uncached_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
+        if let Some(n) = self.read_direct(buf, position)? {
+            return Ok(n);
+        }
+        let guard = self.open_descriptor()?;
+        let descriptor = borrow(&guard);
+        // Only whole pages are dropped, so the range grows to whole pages.
+        let alignment = DIRECT_ALIGNMENT as u64;
+        let start = position - position % alignment;
+        let length = (position - start + buf.len() as u64).next_multiple_of(alignment);
+        rustix::fs::fadvise(descriptor, start, NonZeroU64::new(length), Advice::DontNeed)?;
+        Ok(retry_on_intr(|| rustix::io::pread(descriptor, &mut *buf, position))?)
+    }
+
+    fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
+        let parts = &parts[..parts.len().min(MAX_SLICES)];
+        self.change(|descriptor| Ok(retry_on_intr(|| rustix::io::pwritev(descriptor, parts, position))?))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.change(|descriptor| Ok(retry_on_intr(|| rustix::fs::ftruncate(descriptor, len))?))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let covered = self.slot.begin_sync();
+        let guard = self.open_descriptor()?;
+        match retry_on_intr(|| rustix::fs::fdatasync(borrow(&guard))) {
+            Ok(()) => {
+                self.slot.synced(covered);
+                self.shared.descriptors.shrink();
+                Ok(())
+            }
+            Err(errno) => {
+                self.slot.sync_failed();
+                Err(errno.into())
+            }
+        }
+    }
+
+    #[allow(unsafe_code)]
+    fn map(&self, len: u64) -> io::Result<Map> {
+        if len == 0 {
+            return Ok(Map::Copied(bytes::Bytes::new()));
+        }
+        let guard = self.open_descriptor()?;
+        let descriptor = borrow(&guard);
+        let present = rustix::fs::fstat(descriptor)?.st_size as u64;
+        if len > present {
+            let text = format!("a map of {len} bytes over a file of {present}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let len = usize::try_from(len).map_err(io::Error::other)?;
+        // SAFETY: the map is read-only and shared, and was within the file a moment ago. The data directory is locked
+        // against other processes, and this trait's contract forbids truncating below a map in use and reading bytes of
+        // it that are still being written, so what is behind the slice does not change while it is looked at.
+        let map = unsafe { memmap2::MmapOptions::new().len(len).map(&descriptor)? };
+        Ok(Map::Mapped(Arc::new(map)))
+    }
+
+    /// Looks at one byte in every 64 KiB, and at the last, without waiting (`preadv2` with `RWF_NOWAIT`). So `false` is
+    /// certain but for luck, and `true` can overlook a gap of less than 64 KiB: such a read waits for the device, and is
+    /// no error. Bytes past the end count as resident. A filesystem that cannot tell answers `false`.
+    fn is_resident(&self, position: u64, len: usize) -> io::Result<bool> {
+        let Some(last) = len.checked_sub(1) else {
+            return Ok(true);
+        };
+        let guard = self.open_descriptor()?;
+        for distance in (0..last).step_by(RESIDENCY_STRIDE).chain([last]) {
+            let mut byte = [0];
+            let mut slices = [IoSliceMut::new(&mut byte)];
+            let at = position + distance as u64;
+            match retry_on_intr(|| rustix::io::preadv2(borrow(&guard), &mut slices, at, ReadWriteFlags::NOWAIT)) {
+                Ok(0) => return Ok(true),
+                Ok(_) => {}
+                Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(false),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(true)
+    }
+
+    fn descriptor(&self) -> io::Result<Option<Arc<OwnedFd>>> {
+        let guard = self.open_descriptor()?;
+        Ok(DescriptorGuard::into_inner(guard))
+    }
+}
+
+impl Drop for RealFile {
+    fn drop(&mut self) {
+        self.shared.names.write().remove(self.slot.id);
+        self.shared.descriptors.forget(&self.slot);
+    }
+}
+
+fn open_file(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
+    Ok(retry_on_intr(|| rustix::fs::open(path, flags | OFlags::CLOEXEC, mode))?)
+}
+
+fn open_dir(dir: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(retry_on_intr(|| rustix::fs::open(dir, flags, Mode::empty()))?)
+}
+
+fn borrow(guard: &DescriptorGuard) -> BorrowedFd<'_> {
+    guard
+        .as_ref()
+        .expect("a guard is made only of an open descriptor")
+        .as_fd()
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    let errnos = [Errno::INVAL, Errno::OPNOTSUPP, Errno::NOSYS];
+    errnos
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+fn removed() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::NotFound,
+        "the file was removed and its descriptor is closed",
+    )
+}

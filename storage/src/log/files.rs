@@ -1,0 +1,91 @@
+//! Names of a partition's files, and the disk that they are on.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::LogError;
+use super::segment::create_or_empty;
+use crate::disk::{Disk, DiskFile, write_all_at};
+
+/// Suffix of a segment's batches.
+pub const LOG: &str = "log";
+/// Suffix of a segment's offset index.
+pub const INDEX: &str = "index";
+/// Suffix of a segment's time index.
+pub const TIME_INDEX: &str = "timeindex";
+/// Suffix of a snapshot of the producers' state; its name is the exclusive end offset.
+pub const SNAPSHOT: &str = "snapshot";
+/// Suffix of a file that is out of use and waits for its removal.
+pub const DELETED: &str = "deleted";
+/// Suffix of a file that is being written and not yet in place.
+pub(super) const TEMPORARY: &str = ".tmp";
+/// Kafka's file of leader epochs.
+pub const LEADER_EPOCH_CHECKPOINT: &str = "leader-epoch-checkpoint";
+/// Kafka's file with the topic id.
+pub const PARTITION_METADATA: &str = "partition.metadata";
+
+/// One partition's directory.
+#[derive(Debug, Clone)]
+pub struct LogFiles {
+    /// The disk.
+    pub disk: Arc<dyn Disk>,
+    /// `<topic>-<partition>`.
+    pub dir: PathBuf,
+}
+
+impl LogFiles {
+    /// The file of a segment (or snapshot) with this offset in its name.
+    pub fn path(&self, offset: i64, suffix: &str) -> PathBuf {
+        self.dir.join(format!("{offset:020}.{suffix}"))
+    }
+
+    /// Makes the names in the directory, and its own name, durable.
+    pub(super) fn sync_names(&self) -> Result<(), LogError> {
+        for dir in [Some(self.dir.as_path()), self.dir.parent()].into_iter().flatten() {
+            self.disk
+                .sync_dir(dir)
+                .map_err(|error| LogError::io("sync", dir, error))?;
+        }
+        Ok(())
+    }
+
+    /// Replaces a small file as a whole. Its bytes are durable, its name is not.
+    pub(super) fn put_in_place(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let (temporary, file) = self.write_aside(path, content)?;
+        file.sync_data()?;
+        self.disk.rename(&temporary, path)
+    }
+
+    /// Writes a file under a temporary name beside `path`, unsynced; answers that name and the file.
+    pub(super) fn write_aside(&self, path: &Path, content: &[u8]) -> io::Result<(PathBuf, Arc<dyn DiskFile>)> {
+        let mut temporary = path.as_os_str().to_os_string();
+        temporary.push(TEMPORARY);
+        let temporary = PathBuf::from(temporary);
+        let file = create_or_empty(&*self.disk, &temporary)?;
+        write_all_at(&*file, &[content], 0)?;
+        Ok((temporary, file))
+    }
+
+    /// Removes a file, if it is there.
+    pub(super) fn remove(&self, path: &Path) -> Result<(), LogError> {
+        match self.disk.remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LogError::io("remove", path, error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The offset and the suffix of a segment's or snapshot's file name, `None` for other names.
+pub fn parse_name(name: &str) -> Option<(i64, &str)> {
+    let (digits, suffix) = name.split_once('.')?;
+    if digits.len() != 20 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Some((digits.parse().ok()?, suffix))
+}
+
+/// The last part of a path, for messages.
+pub(crate) fn display_name(path: &Path) -> String {
+    path.display().to_string()
+}

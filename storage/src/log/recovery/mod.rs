@@ -1,0 +1,456 @@
+//! Opens a log that was written before: finds where it ends, and tells a torn tail from damage.
+//!
+//! The journal says how far the log was synced (the mark), and where each leader's term begins. What is read depends on
+//! how the broker stopped:
+//! - after an orderly stop the mark is the end, and nothing above it is read;
+//! - else everything above the mark is synced first (Raft takes what is readable as persisted), then read past the page
+//!   cache and verified whole: magic, length, CRC, offsets that follow each other, and the epoch that the journal says.
+//!
+//! What fails below the mark is damage, never cut. Above it, the first batch that fails is where the tail is cut, after a
+//! power cut; after a plain kill the page cache survived, so only the last write can be torn: a bad batch with good ones
+//! after it is damage, unless the cache has it whole (then a sync had failed, and the disk never got it).
+
+mod below_mark;
+mod missing;
+mod tail;
+mod terms;
+
+use std::sync::Arc;
+
+use super::error::{Damage, LogError};
+use super::files::{
+    DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TEMPORARY, TIME_INDEX, display_name, parse_name,
+};
+use super::reader::LogPosition;
+use super::segment::LiveIndex;
+use super::verify::check;
+use super::walk::{HeaderWalk, Step};
+use super::{Log, LogConfig, Segment};
+use crate::disk::{read_exact_at, read_file};
+use crate::journal::{GroupState, SyncedMark};
+use crate::leader_epochs::LeaderEpochs;
+use crate::planted::{Bug, is_planted};
+use crate::producer_state::ProducerStates;
+use crate::record_batch::BatchHeader;
+use missing::MissingFile;
+pub(super) use terms::Terms;
+
+/// How the broker stopped before this start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopKind {
+    /// The journal's last record says so.
+    Clean,
+    /// The process ended; the machine did not.
+    Killed,
+    /// The machine was started since.
+    Rebooted,
+}
+
+/// What a recovery needs.
+#[derive(Debug)]
+pub struct Recovery<'a> {
+    /// The partition's directory.
+    pub files: LogFiles,
+    /// Its settings.
+    pub config: Arc<LogConfig>,
+    /// What the journal says of the group.
+    pub group: &'a GroupState,
+    /// How the broker stopped.
+    pub stop: StopKind,
+    /// The clock, in milliseconds since the epoch.
+    pub now_ms: i64,
+}
+
+/// A batch above the synced mark, as Raft knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TailBatch {
+    /// Its raft index.
+    pub index: u64,
+    /// Its header.
+    pub header: BatchHeader,
+    /// Where it ends.
+    pub end: LogPosition,
+}
+
+/// An opened log.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The log. With `damage` it can only be read, below the damage.
+    pub log: Log,
+    /// The batches above the synced mark.
+    pub tail: Vec<TailBatch>,
+    /// The raft index of the last entry, whether a batch or one of the journal's.
+    pub last_index: u64,
+    /// The journal's entries, and anchors, from this index on belong to no log that there is: they are to be cut.
+    pub drop_entries_from: Option<u64>,
+    /// Damage that was found: the partition is quarantined.
+    pub damage: Option<Damage>,
+    /// Bytes that were cut off the tail.
+    pub cut_bytes: u64,
+}
+
+/// Where a walk stopped at damage.
+struct Stopped {
+    /// The segment's place in the list.
+    segment: usize,
+    /// The byte in it.
+    position: u64,
+    reason: String,
+}
+
+impl Recovery<'_> {
+    /// Opens the log.
+    pub fn run(self) -> Result<Recovered, LogError> {
+        let mut listing = self.list()?;
+        if let Some(damage) = self.missing(&listing) {
+            return self.quarantined(&listing, damage);
+        }
+        let start = self.start();
+        if self.group.synced_mark.is_none() && listing.segments.first() != Some(&start) {
+            self.forget_unsynced(&mut listing)?;
+        }
+        let Some(&first) = listing.segments.first() else {
+            // Never synced and gone with the power: as if it had just been made.
+            let log = Log::create(self.files.clone(), self.config.clone(), start, self.now_ms)?;
+            let mark = self.mark_or_start(start);
+            return self.finish(log, Vec::new(), Terms::new(self.group, &mark), 0);
+        };
+        let mark = self.mark_or_start(first);
+        let end = LogPosition {
+            offset: mark.next_offset,
+            segment_base: mark.segment_base,
+            position: mark.position,
+        };
+        let mut log = self.assemble(self.open_segments(&listing)?, end);
+        log.snapshots = listing.snapshots;
+        if let Some(stopped) = self.read_below_mark(&mut log, &mark)? {
+            return Ok(self.damaged(log, stopped));
+        }
+        self.read_above_mark(log, &mark)
+    }
+
+    /// Stands in for a log that could not be opened, say because the disk refused a read: nothing of it can be read.
+    pub fn unreadable(self, reason: String) -> Recovered {
+        let damage = Damage {
+            file: self.files.dir.display().to_string(),
+            position: 0,
+            offset: 0,
+            reason,
+        };
+        let segment = Arc::new(Segment::active(0, Arc::new(MissingFile), 0, LiveIndex::new(0)));
+        let end = LogPosition::default();
+        let (files, config) = (self.files.clone(), self.config.clone());
+        let mut log = Log::assemble(
+            files,
+            config,
+            vec![segment],
+            0,
+            end,
+            LeaderEpochs::default(),
+            self.now_ms,
+        );
+        log.quarantine(damage.clone(), end);
+        self.only_readable(log, damage)
+    }
+
+    fn list(&self) -> Result<Listing, LogError> {
+        let dir = &self.files.dir;
+        let mut listing = Listing::default();
+        let entries = match self.files.disk.list(dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(listing),
+            Err(error) => return Err(LogError::io("list", dir, error)),
+        };
+        let mut indexes = Vec::new();
+        for entry in entries {
+            let path = dir.join(&entry.name);
+            if entry.name.ends_with(DELETED) || entry.name.ends_with(TEMPORARY) {
+                self.files.remove(&path)?;
+                continue;
+            }
+            match parse_name(&entry.name) {
+                Some((base, LOG)) => listing.segments.push(base),
+                Some((offset, SNAPSHOT)) => listing.snapshots.push(offset),
+                Some((base, INDEX | TIME_INDEX)) => indexes.push((base, path)),
+                _ => {}
+            }
+        }
+        listing.segments.sort_unstable();
+        listing.snapshots.sort_unstable();
+        self.finish_retention(&mut listing)?;
+        for (base, path) in indexes {
+            if listing.segments.binary_search(&base).is_err() {
+                self.files.remove(&path)?;
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Whether retention has removed what is before the first anchor: with the anchors before it the journal dropped the
+    /// entries before it, and a log that still has its beginning has an entry there.
+    fn has_dropped(&self) -> bool {
+        let anchor = self.group.anchors.values().next();
+        let entry = self.group.entries.first();
+        anchor.is_some_and(|anchor| entry.is_none_or(|entry| entry.index > anchor.index))
+    }
+
+    /// Removes the segments that retention was removing: a crash may leave any of them.
+    fn finish_retention(&self, listing: &mut Listing) -> Result<(), LogError> {
+        let Some((&base, anchor)) = self.group.anchors.first_key_value() else {
+            return Ok(());
+        };
+        let entries = &self.group.entries;
+        let has_dropped = entries.first().is_none_or(|entry| entry.index > anchor.index);
+        let Ok(first) = listing.segments.binary_search(&base) else {
+            return Ok(());
+        };
+        if !has_dropped {
+            return Ok(());
+        }
+        for base in listing.segments.drain(..first) {
+            tracing::info!(dir = %self.files.dir.display(), base, "removing a segment that had expired before the last stop");
+            self.files.remove(&self.files.path(base, LOG))?;
+        }
+        Ok(())
+    }
+
+    /// Where a log begins of which nothing is known to be synced.
+    fn start(&self) -> i64 {
+        let anchors = self.group.anchors.keys();
+        anchors.copied().next().filter(|_| self.has_dropped()).unwrap_or(0)
+    }
+
+    /// The power took the first segment's name and left later ones: nothing of them was ever synced.
+    fn forget_unsynced(&self, listing: &mut Listing) -> Result<(), LogError> {
+        for base in listing.segments.drain(..).rev() {
+            tracing::info!(dir = %self.files.dir.display(), base, "removing a segment that was never synced");
+            for suffix in [LOG, INDEX, TIME_INDEX] {
+                self.files.remove(&self.files.path(base, suffix))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The synced mark, or where the log begins if there is none yet.
+    fn mark_or_start(&self, first: i64) -> SyncedMark {
+        let index = self.group.anchors.get(&first).map_or(0, |anchor| anchor.index);
+        let at_start = SyncedMark {
+            segment_base: first,
+            position: 0,
+            next_offset: first,
+            last_index: index,
+        };
+        self.mark().unwrap_or(at_start)
+    }
+
+    /// The synced mark. One at the end of the last segment that retention has removed is one at the start of the log.
+    fn mark(&self) -> Option<SyncedMark> {
+        let mark = self.group.synced_mark?;
+        let is_removed = mark.next_offset == self.start() && mark.segment_base < mark.next_offset;
+        Some(match is_removed {
+            true => SyncedMark {
+                segment_base: mark.next_offset,
+                position: 0,
+                ..mark
+            },
+            false => mark,
+        })
+    }
+
+    /// A synced mark vouches for its segment; and without a power cut no segment goes at all.
+    fn missing(&self, listing: &Listing) -> Option<Damage> {
+        let (base, reason) = match self.mark() {
+            Some(mark) => (
+                mark.segment_base,
+                "the journal says that this segment was synced, and it is gone",
+            ),
+            None if self.stop == StopKind::Rebooted || listing.segments.is_empty() => return None,
+            None => (self.start(), "it is gone, and later ones are there"),
+        };
+        let reason = reason.to_string();
+        let is_there = listing.segments.binary_search(&base).is_ok();
+        (!is_there).then(|| Damage {
+            file: display_name(&self.files.path(base, LOG)),
+            position: 0,
+            offset: base,
+            reason,
+        })
+    }
+
+    /// All segments, the last one as the active one.
+    fn open_segments(&self, listing: &Listing) -> Result<Vec<Arc<Segment>>, LogError> {
+        let last = listing.segments.last();
+        let mut segments = Vec::with_capacity(listing.segments.len());
+        for base in &listing.segments {
+            let path = self.files.path(*base, LOG);
+            let file = self.files.disk.open(&path);
+            let file = file.map_err(|error| LogError::io("open", &path, error))?;
+            let len = file.len().map_err(|error| LogError::io("measure", &path, error))?;
+            segments.push(Arc::new(match Some(base) == last {
+                true => Segment::active(*base, file, len, LiveIndex::new(*base)),
+                false => Segment::sealed(*base, file, len),
+            }));
+        }
+        Ok(segments)
+    }
+
+    fn assemble(&self, segments: Vec<Arc<Segment>>, end: LogPosition) -> Log {
+        let start = segments[0].base_offset();
+        let (files, config) = (self.files.clone(), self.config.clone());
+        Log::assemble(files, config, segments, start, end, self.leader_epochs(), self.now_ms)
+    }
+
+    /// The epochs' starts: Kafka's file has those that the journal may have forgotten, the journal has the rest.
+    fn leader_epochs(&self) -> LeaderEpochs {
+        let path = self.files.dir.join(LEADER_EPOCH_CHECKPOINT);
+        let mut epochs = read_file(&*self.files.disk, &path)
+            .ok()
+            .and_then(|bytes| LeaderEpochs::decode(&bytes).ok())
+            .unwrap_or_default();
+        if let Some(first) = self.group.entries.first() {
+            epochs.truncate_from_end(first.next_offset);
+        }
+        // What expired took its entries along; the anchor knows the term in which the log begins.
+        if let Some((&base, anchor)) = self.group.anchors.first_key_value()
+            && epochs.latest().map_or(0, |latest| latest.epoch) < anchor.term_before as i32
+            && self.has_dropped()
+        {
+            epochs.assign(anchor.term_before as i32, base);
+        }
+        for entry in &self.group.entries {
+            epochs.assign(entry.term as i32, entry.next_offset);
+        }
+        epochs
+    }
+
+    /// The log ends where `log` and `terms` do: what speaks of more goes.
+    fn finish(
+        &self,
+        mut log: Log,
+        tail: Vec<TailBatch>,
+        mut terms: Terms<'_>,
+        cut_bytes: u64,
+    ) -> Result<Recovered, LogError> {
+        let end = log.end().offset;
+        terms.consume_at(end);
+        if log.snapshots.last().is_some_and(|&newest| newest > end) {
+            log.drop_snapshots_above(end)?;
+            self.files.sync_names()?;
+        }
+        if is_planted(Bug::DedupeStateLostAtRestart) {
+            log.producers = ProducerStates::new(self.config.max_producers);
+        }
+        self.settle_epochs(&log, &terms);
+        log.epochs_changed = true;
+        log.active.first_timestamp = log.first_timestamp()?;
+        log.active.is_new = log.active.segment.size() == 0 && log.reader.segments().len() > 1;
+        // Anchors that know of more go with the entries.
+        let has_more = self.group.anchors.values().any(|anchor| anchor.index > terms.index);
+        let drop_entries_from = (has_more || terms.next().is_some()).then_some(terms.index + 1);
+        Ok(Recovered {
+            log,
+            tail,
+            last_index: terms.index,
+            drop_entries_from,
+            damage: None,
+            cut_bytes,
+        })
+    }
+
+    /// Drops epochs that begin behind the end, but not the one in force there, which may have no batch yet.
+    fn settle_epochs(&self, log: &Log, terms: &Terms<'_>) {
+        let end = log.end().offset;
+        let mut epochs = log.reader.epochs.write();
+        epochs.truncate_from_end(end);
+        let latest = epochs.latest().map_or(0, |latest| latest.epoch);
+        if latest < terms.term as i32 {
+            epochs.assign(terms.term as i32, end);
+        }
+        epochs.truncate_from_start(log.reader.start_offset());
+    }
+
+    /// A log that can be read below its damage. The batches before it in its segment are verified: where headers did not
+    /// fit each other, the damage may be in an earlier one.
+    fn damaged(&self, mut log: Log, stopped: Stopped) -> Recovered {
+        let segments = log.reader.segments();
+        let segment = &segments[stopped.segment];
+        let base = segment.base_offset();
+        let mut end = LogPosition {
+            offset: base,
+            segment_base: base,
+            position: 0,
+        };
+        let mut epoch = -1;
+        let mut bytes = Vec::new();
+        let mut walk = HeaderWalk::new(segment.file().clone(), 0, stopped.position.min(segment.size()));
+        while let Ok(Step::Batch { position, header }) = walk.step() {
+            bytes.resize(header.size(), 0);
+            let is_good = read_exact_at(&**segment.file(), &mut bytes, position).is_ok()
+                && check(&bytes, &header, end.offset, epoch).is_ok();
+            if !is_good {
+                break;
+            }
+            epoch = header.leader_epoch;
+            end.offset = header.next_offset();
+            end.position = position + header.size() as u64;
+        }
+        let damage = Damage {
+            file: display_name(&self.files.path(base, LOG)),
+            position: end.position,
+            offset: end.offset,
+            reason: stopped.reason,
+        };
+        log.quarantine(damage.clone(), end);
+        self.only_readable(log, damage)
+    }
+
+    /// Damage before any segment could be opened: what there is below it stays readable.
+    fn quarantined(&self, listing: &Listing, damage: Damage) -> Result<Recovered, LogError> {
+        let at = LogPosition {
+            offset: damage.offset,
+            segment_base: damage.offset,
+            position: 0,
+        };
+        let mut segments = self.open_segments(listing)?;
+        segments.retain(|segment| segment.base_offset() < damage.offset);
+        if segments.is_empty() {
+            let index = LiveIndex::new(damage.offset);
+            segments.push(Arc::new(Segment::active(
+                damage.offset,
+                Arc::new(MissingFile),
+                0,
+                index,
+            )));
+        }
+        let mut log = self.assemble(segments, at);
+        log.quarantine(damage.clone(), at);
+        Ok(self.only_readable(log, damage))
+    }
+
+    fn only_readable(&self, log: Log, damage: Damage) -> Recovered {
+        Recovered {
+            log,
+            tail: Vec::new(),
+            last_index: 0,
+            drop_entries_from: None,
+            damage: Some(damage),
+            cut_bytes: 0,
+        }
+    }
+}
+
+impl Log {
+    /// Ends the log, for readers, at its damage; it takes no writes.
+    fn quarantine(&mut self, damage: Damage, end: LogPosition) {
+        self.poison();
+        *self.reader.end.write() = end;
+        *self.reader.high_watermark.write() = end;
+        self.reader.set_damage(damage);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Listing {
+    segments: Vec<i64>,
+    snapshots: Vec<i64>,
+}

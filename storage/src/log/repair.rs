@@ -1,0 +1,310 @@
+//! Gives up what lies above a damage, so that the partition opens again (`weir log repair --accept-loss`).
+//!
+//! Invariant: nothing below the first damage is touched, and the files are cut, and that synced, before the journal says
+//! so: a repair that was broken off is done again from the start, and comes to the same.
+//!
+//! [`plan`] only reads. [`RepairPlan::apply`] changes the files; then the caller appends [`RepairPlan::records`] to the
+//! journal in one write, and syncs it.
+
+use super::error::{Damage, LogError};
+use super::files::{INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TIME_INDEX, parse_name};
+use super::reader::LogPosition;
+use super::recovery::Terms;
+use super::segment::create_or_empty;
+use super::verify::check;
+use super::walk::{HeaderWalk, Step};
+use crate::disk::{read_exact_at, read_file};
+use crate::journal::{Anchor, Checkpoint, GroupState, Record, SyncedMark};
+use crate::leader_epochs::LeaderEpochs;
+
+/// What a repair does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepairPlan {
+    /// Where the log ends after it.
+    pub end: LogPosition,
+    /// What is wrong there.
+    pub reason: String,
+    /// The offsets below this, from `end` on, are lost. There may have been more that nobody can tell of.
+    pub lost_until: i64,
+    /// Bytes of segments that go.
+    pub lost_bytes: u64,
+    /// For the journal, in one write: the group's state as of the new end.
+    pub records: Vec<Record>,
+    /// The segments above the end, oldest first.
+    remove: Vec<i64>,
+}
+
+/// Reads the whole log and says what a repair does; `None` where nothing is damaged. `found` is damage that a start
+/// reported: it can know better, from the journal, than the files alone show.
+pub fn plan(files: &LogFiles, group: &GroupState, found: Option<&Damage>) -> Result<Option<RepairPlan>, LogError> {
+    let segments = segments(files)?;
+    let limit = found.map_or(i64::MAX, |damage| damage.offset);
+    let Some((end, mut reason)) = first_damage(files, &segments, group, limit)? else {
+        return Ok(None);
+    };
+    if let Some(damage) = found.filter(|damage| damage.offset <= end.offset) {
+        reason.clone_from(&damage.reason);
+    }
+    let mut lost_bytes = 0;
+    let mut remove = Vec::new();
+    for &(base, size) in &segments {
+        if base > end.segment_base {
+            lost_bytes += size;
+            remove.push(base);
+        } else if base == end.segment_base {
+            lost_bytes += size - end.position;
+        }
+    }
+    let marked = group.synced_mark.map_or(0, |mark| mark.next_offset);
+    let lost_until = marked.max(remove.last().copied().unwrap_or(0)).max(end.offset);
+    let is_there = segments.iter().any(|&(base, _)| base == end.segment_base);
+    let records = records(files, &segments, group, end, is_there)?;
+    Ok(Some(RepairPlan {
+        end,
+        reason,
+        lost_until,
+        lost_bytes,
+        records,
+        remove,
+    }))
+}
+
+impl RepairPlan {
+    /// Cuts the files. Everything is synced when it returns.
+    pub fn apply(&self, files: &LogFiles) -> Result<(), LogError> {
+        let LogPosition {
+            offset,
+            segment_base,
+            position,
+        } = self.end;
+        let io = |operation: &'static str, path: &std::path::Path| {
+            let path = path.to_path_buf();
+            move |error| LogError::io(operation, path, error)
+        };
+        files
+            .disk
+            .create_dir_all(&files.dir)
+            .map_err(io("create the directory", &files.dir))?;
+        let entries = files.disk.list(&files.dir).map_err(io("list", &files.dir))?;
+        for entry in entries {
+            // The indexes of the segment that is cut go as well: they are made anew.
+            let goes = match parse_name(&entry.name) {
+                Some((end, SNAPSHOT)) => end > offset,
+                Some((base, INDEX | TIME_INDEX)) => base >= segment_base,
+                _ => false,
+            };
+            if goes {
+                files.remove(&files.dir.join(&entry.name))?;
+            }
+        }
+        for &base in self.remove.iter().rev() {
+            files.remove(&files.path(base, LOG))?;
+        }
+        self.cut_epochs(files)?;
+        files.sync_names()?;
+        let path = files.path(segment_base, LOG);
+        let file = match position {
+            0 => create_or_empty(&*files.disk, &path).map_err(io("create", &path))?,
+            _ => files.disk.open(&path).map_err(io("open", &path))?,
+        };
+        file.set_len(position).map_err(io("truncate", &path))?;
+        file.sync_data().map_err(io("sync", &path))?;
+        files.sync_names()
+    }
+
+    fn cut_epochs(&self, files: &LogFiles) -> Result<(), LogError> {
+        let path = files.dir.join(LEADER_EPOCH_CHECKPOINT);
+        let Ok(bytes) = read_file(&*files.disk, &path) else {
+            return Ok(());
+        };
+        match LeaderEpochs::decode(&bytes) {
+            Ok(mut epochs) => {
+                epochs.truncate_from_end(self.end.offset);
+                let written = files.put_in_place(&path, &epochs.encode());
+                written.map_err(|error| LogError::io("write", &path, error))
+            }
+            Err(_) => files.remove(&path),
+        }
+    }
+}
+
+/// The segments' base offsets and sizes.
+fn segments(files: &LogFiles) -> Result<Vec<(i64, u64)>, LogError> {
+    let entries = match files.disk.list(&files.dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listed => listed.map_err(|error| LogError::io("list", &files.dir, error))?,
+    };
+    let mut segments = Vec::new();
+    for (base, _) in entries
+        .iter()
+        .filter_map(|entry| parse_name(&entry.name))
+        .filter(|(_, suffix)| *suffix == LOG)
+    {
+        let path = files.path(base, LOG);
+        let size = files.disk.open(&path).and_then(|file| file.len());
+        segments.push((base, size.map_err(|error| LogError::io("measure", &path, error))?));
+    }
+    segments.sort_unstable();
+    Ok(segments)
+}
+
+/// Where the log is good up to, below offset `limit`, and why not further; `None` where all of it is good and nothing is
+/// missing.
+fn first_damage(
+    files: &LogFiles,
+    segments: &[(i64, u64)],
+    group: &GroupState,
+    limit: i64,
+) -> Result<Option<(LogPosition, String)>, LogError> {
+    let mark = group.synced_mark;
+    let Some(&(first, _)) = segments.first() else {
+        return Ok(mark.map(|mark| (at_start_of(mark.segment_base), "no segment is left".to_string())));
+    };
+    let mut end = at_start_of(first);
+    let mut epoch = -1;
+    for &(base, size) in segments {
+        let is_missing = mark.is_some_and(|mark| {
+            let is_listed = segments.iter().any(|&(base, _)| base == mark.segment_base);
+            !is_listed && base > mark.segment_base
+        });
+        if base >= limit && base > first {
+            return Ok(Some((end, "nothing from here on can be read".to_string())));
+        }
+        if base < end.offset || is_missing {
+            return Ok(Some((end, format!("the next segment begins at offset {base}"))));
+        }
+        end = LogPosition {
+            offset: end.offset.max(base),
+            ..at_start_of(base)
+        };
+        let path = files.path(base, LOG);
+        let io = |error| LogError::io("read", &path, error);
+        let file = files.disk.open(&path).map_err(io)?;
+        let mut walk = HeaderWalk::new(file.clone(), 0, size);
+        let mut bytes = Vec::new();
+        loop {
+            let (position, header) = match walk.step().map_err(io)? {
+                Step::End => break,
+                Step::Bad { reason, .. } => return Ok(Some((end, reason))),
+                Step::Batch { position, header } => (position, header),
+            };
+            bytes.resize(header.size(), 0);
+            read_exact_at(&*file, &mut bytes, position).map_err(io)?;
+            if let Err(reason) = check(&bytes, &header, end.offset, epoch) {
+                return Ok(Some((end, reason)));
+            }
+            if header.next_offset() > limit {
+                return Ok(Some((end, "nothing from here on can be read".to_string())));
+            }
+            epoch = header.leader_epoch;
+            end.offset = header.next_offset();
+            end.position = position + header.size() as u64;
+        }
+    }
+    let missing = mark.is_some_and(|mark| end.offset < mark.next_offset);
+    Ok((missing || end.offset > limit).then(|| (end, "what was synced behind it is gone".to_string())))
+}
+
+fn at_start_of(base: i64) -> LogPosition {
+    LogPosition {
+        offset: base,
+        segment_base: base,
+        position: 0,
+    }
+}
+
+/// What the journal has to say once the log ends at `end`.
+fn records(
+    files: &LogFiles,
+    segments: &[(i64, u64)],
+    group: &GroupState,
+    end: LogPosition,
+    is_there: bool,
+) -> Result<Vec<Record>, LogError> {
+    let (index, term) = match is_there {
+        true => index_at(files, segments, group, end)?,
+        // Nothing is left to count: raft goes on behind all that it may have known.
+        false => {
+            let mark = group.synced_mark.map_or(0, |mark| mark.last_index);
+            let own = group.entries.last();
+            let term = own.map_or(group.hard_state.term, |entry| entry.term);
+            (mark.max(own.map_or(0, |entry| entry.index)), term)
+        }
+    };
+    let mut records = vec![Record::Cut { from_index: index + 1 }];
+    if !is_there && index > 0 {
+        records.push(Record::Anchor(Anchor {
+            segment_base: end.segment_base,
+            index,
+            term_before: term,
+            commit: index,
+            applied: index,
+        }));
+        records.push(Record::AnchorsDropped {
+            below: end.segment_base,
+        });
+    }
+    for anchor in group
+        .anchors
+        .values()
+        .filter(|anchor| anchor.index <= index && anchor.commit > index)
+    {
+        records.push(Record::Anchor(Anchor {
+            commit: index,
+            applied: anchor.applied.min(index),
+            ..*anchor
+        }));
+    }
+    if let Some(checkpoint) = &group.checkpoint {
+        records.push(Record::Checkpoint(Checkpoint {
+            commit: checkpoint.commit.min(index),
+            applied: checkpoint.applied.min(index),
+            membership: checkpoint.membership.clone(),
+            membership_index: checkpoint.membership_index.min(index),
+        }));
+    }
+    records.push(Record::SyncedMark(SyncedMark {
+        segment_base: end.segment_base,
+        position: end.position,
+        next_offset: end.offset,
+        last_index: index,
+    }));
+    Ok(records)
+}
+
+/// The raft index and term of the last entry before `end`, counted from the last anchor before it.
+fn index_at(
+    files: &LogFiles,
+    segments: &[(i64, u64)],
+    group: &GroupState,
+    end: LogPosition,
+) -> Result<(u64, u64), LogError> {
+    let is_kept = |base: i64| base <= end.segment_base && segments.iter().any(|&(listed, _)| listed == base);
+    let anchor = group.anchors.values().rev().find(|anchor| is_kept(anchor.segment_base));
+    let first = segments.first().map_or(end.segment_base, |&(base, _)| base);
+    let from = anchor.map_or(first, |anchor| anchor.segment_base);
+    let mut terms = Terms::new(
+        group,
+        &SyncedMark {
+            segment_base: from,
+            position: 0,
+            next_offset: from,
+            last_index: anchor.map_or(0, |anchor| anchor.index),
+        },
+    );
+    for &(base, size) in segments
+        .iter()
+        .filter(|&&(base, _)| base >= from && base <= end.segment_base)
+    {
+        let path = files.path(base, LOG);
+        let io = |error| LogError::io("read", &path, error);
+        let until = if base == end.segment_base { end.position } else { size };
+        let mut walk = HeaderWalk::new(files.disk.open(&path).map_err(io)?, 0, until);
+        while let Step::Batch { header, .. } = walk.step().map_err(io)? {
+            terms.consume_at(header.base_offset);
+            terms.consume_batch();
+        }
+    }
+    terms.consume_at(end.offset);
+    Ok((terms.index, terms.term))
+}

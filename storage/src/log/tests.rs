@@ -1,0 +1,11 @@
+//! Tests of the log on the simulated disk. `model` runs it against a plain vector.
+
+mod damage;
+mod model;
+mod random;
+mod reader;
+mod recovery;
+mod retention;
+mod scenario;
+mod truncate;
+mod write;

@@ -1,0 +1,139 @@
+//! Damage is found, below it all can be read, and a repair opens the partition again.
+
+use super::super::*;
+use super::model::check;
+use super::scenario::{GROUP, Scenario, dir, files, open};
+use crate::disk::Disk;
+use crate::disk::simulated::Keep;
+use crate::journal::Record;
+
+/// Two segments, stopped in order, and one bit flipped in the batch of this index.
+fn flipped(index: u64, at: u64) -> Scenario {
+    let config = LogConfig {
+        index_interval_bytes: 0,
+        ..LogConfig::default()
+    };
+    let mut scenario = Scenario::with_two_segments(config);
+    scenario.commit(7);
+    scenario.stop().unwrap();
+    scenario.disk.kill(false);
+    let start = scenario.entries[index as usize - 1].batch.as_ref().unwrap().start;
+    let path = scenario.path(start.segment_base, LOG);
+    scenario.disk.flip_bit(&path, start.position + at, 3).unwrap();
+    scenario.disk.drop_cache();
+    scenario
+}
+
+/// Repairs, opens again, and goes on.
+pub(super) fn repair(scenario: &mut Scenario, damage: Option<&Damage>) -> repair::RepairPlan {
+    let files = files(&scenario.disk);
+    let arc: std::sync::Arc<dyn Disk> = files.disk.clone();
+    let (journal, found) = crate::journal::Journal::open(arc, &super::scenario::data_dir()).unwrap();
+    let group = found.groups.get(&GROUP).cloned().unwrap_or_default();
+    let plan = repair::plan(&files, &group, damage).unwrap().expect("there is damage");
+    plan.apply(&files).unwrap();
+    if std::env::var_os("WEIR_MODEL_TRACE").is_some() {
+        eprintln!("repaired: {plan:?}");
+    }
+    let records: Vec<_> = plan.records.iter().map(|record| (GROUP, record.clone())).collect();
+    journal.append(&records).unwrap();
+    journal.sync().unwrap();
+    let opened = open(&scenario.disk, &scenario.config, scenario.now_ms).unwrap();
+    assert_eq!(opened.recovered.damage, None);
+    assert_eq!(opened.recovered.log.end(), plan.end);
+    assert!(plan.records.contains(&Record::Cut {
+        from_index: opened.recovered.last_index + 1
+    }));
+    scenario.committed = scenario.committed.min(opened.recovered.last_index);
+    scenario.reopen(opened);
+    plan
+}
+
+#[test]
+fn verify_finds_a_flipped_bit_anywhere_in_a_batch() {
+    for index in [2, 4, 5, 7] {
+        for at in [8, 11, 16, 18, 22, 60, 100] {
+            let scenario = flipped(index, at);
+            let damage = verify::verify(&files(&scenario.disk)).unwrap().damage.unwrap();
+            assert_eq!(damage.offset, index as i64 - 2, "byte {at} of entry {index}");
+        }
+    }
+    // Offset and epoch are outside the CRC, and the batches around tell.
+    for at in [0, 7, 12, 15] {
+        let scenario = flipped(3, at);
+        let damage = verify::verify(&files(&scenario.disk)).unwrap().damage.unwrap();
+        assert!([1, 2].contains(&damage.offset) || at < 8, "byte {at}");
+    }
+}
+
+#[test]
+fn verify_tells_of_wrong_indexes_and_snapshots_and_does_not_call_them_damage() {
+    let scenario = flipped(5, 0);
+    scenario.disk.flip_bit(&scenario.path(3, LOG), 0, 3).unwrap();
+    scenario.disk.drop_cache();
+    let files = files(&scenario.disk);
+    let verified = verify::verify(&files).unwrap();
+    assert_eq!((verified.damage, verified.findings.len()), (None, 0));
+    for (offset, suffix, at) in [(0, INDEX, 7), (0, TIME_INDEX, 7), (6, SNAPSHOT, 3)] {
+        scenario.disk.flip_bit(&scenario.path(offset, suffix), at, 0).unwrap();
+        scenario.disk.drop_cache();
+        let verified = verify::verify(&files).unwrap();
+        assert_eq!(verified.damage, None);
+        assert!(!verified.findings.is_empty(), "{suffix}");
+        scenario.disk.flip_bit(&scenario.path(offset, suffix), at, 0).unwrap();
+    }
+}
+
+#[test]
+fn after_a_repair_everything_below_is_there_and_appends_go_on() {
+    for index in 2..=7 {
+        let mut scenario = flipped(index, 100);
+        let plan = repair(&mut scenario, None);
+        let offset = index as i64 - 2;
+        assert_eq!((plan.end.offset, plan.lost_until), (offset, 6));
+        check::content(&scenario, offset);
+        check::state(&scenario, true);
+        scenario.begin_epoch().unwrap();
+        scenario.append_some(3);
+        scenario.flush().unwrap();
+        scenario.power_cut(Keep::Nothing);
+        let restart = scenario.restart();
+        assert_eq!((restart.damage, restart.last_index), (None, index - 1 + 4));
+        check::content(&scenario, offset + 3);
+        let verified = verify::verify(&files(&scenario.disk)).unwrap();
+        assert_eq!((verified.damage, verified.findings), (None, vec![]));
+    }
+}
+
+#[test]
+fn a_repair_of_a_partition_without_its_files_goes_on_behind_them() {
+    for is_all in [false, true] {
+        let mut scenario = Scenario::with_two_segments(LogConfig::default());
+        scenario.disk.kill(false);
+        match is_all {
+            true => scenario.disk.remove_dir_all(&dir()).unwrap(),
+            false => scenario.disk.remove_file(&scenario.path(3, LOG)).unwrap(),
+        }
+        let damage = scenario.restart().damage.unwrap();
+        let files = files(&scenario.disk);
+        let group = scenario.journal.group(GROUP).unwrap();
+        let plan = repair::plan(&files, &group, Some(&damage)).unwrap().unwrap();
+        assert_eq!((plan.end.offset, plan.lost_until), (3, 6));
+        plan.apply(&files).unwrap();
+        let (journal, _) = crate::journal::Journal::open(files.disk.clone(), &super::scenario::data_dir()).unwrap();
+        let records: Vec<_> = plan.records.iter().map(|record| (GROUP, record.clone())).collect();
+        journal.append(&records).unwrap();
+        journal.sync().unwrap();
+        let opened = open(&scenario.disk, &scenario.config, 0).unwrap();
+        assert_eq!(opened.recovered.damage, None);
+        assert_eq!(opened.recovered.log.end().offset, 3);
+        assert_eq!(opened.recovered.last_index, if is_all { 7 } else { 4 });
+    }
+}
+
+#[test]
+fn a_sound_partition_has_nothing_to_repair() {
+    let scenario = Scenario::with_two_segments(LogConfig::default());
+    let group = scenario.journal.group(GROUP).unwrap();
+    assert_eq!(repair::plan(&files(&scenario.disk), &group, None).unwrap(), None);
+}
