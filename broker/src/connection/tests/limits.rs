@@ -1,0 +1,210 @@
+//! Every limit, reached.
+
+use super::*;
+
+fn limits() -> Limits {
+    Limits::default()
+}
+
+#[tokio::test]
+async fn pipelining_is_bounded() {
+    let limits = Limits {
+        max_pipelined: 3,
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    let mut client = fixture.connect().await;
+    for i in 0..5 {
+        client.send(&frame(i, b"L")).await;
+    }
+    fixture.until(|fixture| fixture.called() == 3).await;
+    client.nothing_comes().await;
+    assert_eq!(fixture.called(), 3);
+    fixture.service.gate.add_permits(5);
+    for i in 0..5 {
+        assert_eq!(client.receive().await.0, i);
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_not_read() {
+    let limits = Limits {
+        max_response_bytes: 4 << 20,
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    let mut client = fixture.connect().await;
+    let count = 200;
+    let all: Vec<u8> = (0..count).flat_map(|i| frame(i, b"B")).collect();
+    client.send(&all).await;
+    fixture.until(|fixture| fixture.called() > 0).await;
+    tokio::time::sleep(A_WHILE).await;
+    // What the kernel's buffers take, and the limit, are far from 200 MB.
+    assert!(
+        fixture.called() < 40,
+        "{} responses of a megabyte each were made",
+        fixture.called()
+    );
+    for i in 0..count {
+        let (correlation_id, body) = client.receive().await;
+        assert_eq!((correlation_id, body.len()), (i, 1 << 20));
+    }
+}
+
+#[tokio::test]
+async fn the_budget_makes_connections_wait_and_closes_none() {
+    let limits = Limits {
+        in_flight_bytes: 1 << 20,
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    // Twenty clients whose frames hold 200 KB each until they are answered.
+    let mut clients = Vec::new();
+    for i in 0..20 {
+        let mut client = fixture.connect().await;
+        let body = [&b"L"[..], &vec![0; 200_000]].concat();
+        clients.push(tokio::spawn(async move {
+            client.send(&frame_of(0, 3, i, &body)).await;
+            let (correlation_id, answer) = client.receive().await;
+            assert!(correlation_id == i && answer == body);
+        }));
+    }
+    fixture.until(|fixture| fixture.called() >= 4).await;
+    tokio::time::sleep(A_WHILE).await;
+    assert!(fixture.called() <= 6, "{} frames were let in", fixture.called());
+    fixture.service.gate.add_permits(20);
+    for client in clients {
+        client.await.unwrap();
+    }
+    assert!(fixture.metrics.network.budget_waits.get() > 0);
+    let text = fixture.metrics.render();
+    assert!(text.contains("weir_requests_in_flight_bytes 0\n"), "{text}");
+}
+
+#[tokio::test]
+async fn half_frames_cannot_lock_each_other_out() {
+    let limits = Limits {
+        in_flight_bytes: 1 << 20,
+        frame_timeout: PATIENCE,
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    let body = vec![b'x'; 900_000];
+    let frame = frame_of(0, 3, 1, &body);
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        let mut client = fixture.connect().await;
+        client.send(&frame[..400_000]).await;
+        clients.push(client);
+    }
+    tokio::time::sleep(A_WHILE).await;
+    let tasks = clients.into_iter().map(|mut client| {
+        let rest = frame.slice(400_000..);
+        tokio::spawn(async move {
+            client.send(&rest).await;
+            client.receive().await.1.len()
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        assert_eq!(timeout(PATIENCE, task).await.expect("no deadlock").unwrap(), body.len());
+    }
+}
+
+#[tokio::test]
+async fn a_frame_larger_than_the_whole_budget_passes() {
+    let limits = Limits {
+        in_flight_bytes: 100_000,
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    let mut client = fixture.connect().await;
+    client.send(&frame_of(0, 3, 1, &vec![b'x'; 1_000_000])).await;
+    assert_eq!(client.receive().await.1.len(), 1_000_000);
+    client.send(&frame(2, &vec![b'x'; 90_000])).await;
+    assert_eq!(client.receive().await.1.len(), 90_000);
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed() {
+    let limits = Limits {
+        idle_timeout: Duration::from_millis(300),
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    let mut idle = fixture.connect().await;
+    let mut waiting = fixture.connect().await;
+    idle.send(&frame(1, b"x")).await;
+    idle.receive().await;
+    waiting.send(&frame(1, b"L")).await;
+    idle.is_closed().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    fixture.service.gate.add_permits(1);
+    assert_eq!(waiting.receive().await.0, 1);
+    assert_eq!(fixture.metrics.network.closed_idle.get(), 1);
+}
+
+#[tokio::test]
+async fn frames_must_arrive_in_time() {
+    let limits = Limits {
+        frame_timeout: Duration::from_millis(300),
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    let mut silent = fixture.connect().await;
+    let mut drips = fixture.connect().await;
+    let mut rides_along = fixture.connect().await;
+    let mut fine = fixture.connect().await;
+    fine.send(&frame(1, b"x")).await;
+    fine.receive().await;
+    drips.send(&frame(1, b"abc")[..5]).await;
+    rides_along.send(&[&frame(1, b"abc")[..], b"\0"].concat()).await;
+    rides_along.receive().await;
+    silent.is_closed().await;
+    drips.is_closed().await;
+    rides_along.is_closed().await;
+    // Between frames it is only the idle timeout that counts.
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    fine.send(&frame(2, b"x")).await;
+    assert_eq!(fine.receive().await.0, 2);
+    assert_eq!(fixture.metrics.network.closed_idle.get(), 3);
+}
+
+#[tokio::test]
+async fn connections_per_address_and_in_all() {
+    let quotas = ConnectionQuotas {
+        max_per_ip: 2,
+        ..ConnectionQuotas::default()
+    };
+    let fixture = start(limits(), quotas).await;
+    let (first, _second) = (fixture.connect().await, fixture.connect().await);
+    fixture.connect().await.is_closed().await;
+    assert_eq!(fixture.metrics.network.refused_per_ip.get(), 1);
+    drop(first);
+    fixture.until(|fixture| fixture.server.connections() == 1).await;
+    let mut third = fixture.connect().await;
+    third.send(&frame(1, b"x")).await;
+    third.receive().await;
+
+    let overrides = [("127.0.0.1".parse().unwrap(), 1)].into();
+    let quotas = ConnectionQuotas {
+        per_ip_overrides: overrides,
+        ..ConnectionQuotas::default()
+    };
+    let fixture = start(limits(), quotas).await;
+    let _first = fixture.connect().await;
+    fixture.connect().await.is_closed().await;
+
+    let quotas = ConnectionQuotas {
+        max_connections: 1,
+        ..ConnectionQuotas::default()
+    };
+    let fixture = start(limits(), quotas).await;
+    let mut first = fixture.connect().await;
+    first.send(&frame(1, b"x")).await;
+    first.receive().await;
+    let mut second = fixture.connect().await;
+    second.send(&frame(2, b"x")).await;
+    second.nothing_comes().await;
+    drop(first);
+    assert_eq!(second.receive().await.0, 2);
+}

@@ -1,0 +1,252 @@
+//! IncrementalAlterConfigs (api key 44), versions 0 and 1.
+//!
+//! Each resource is changed whole or not at all; all that are changed are changed in one batch. Broker loggers (type 8)
+//! are not kept in the metadata: the request's handler answers them itself and does not pass them on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
+use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
+
+use super::{ApiError, Context, Decision, MAX_RECORDS_PER_OPERATION};
+use crate::controller::image::{Overrides, ResourceType};
+use crate::controller::record::{ConfigRecord, MAX_STRING_LEN, Record};
+use crate::controller::topic_name::validate_topic_name;
+
+/// What is to be done with a property (`AlterConfigOp.OpType`).
+#[derive(Clone, Copy)]
+enum Operation {
+    Set,
+    Delete,
+    Append,
+    Subtract,
+}
+
+impl Operation {
+    fn from_code(code: i8) -> Result<Self, ApiError> {
+        match code {
+            0 => Ok(Self::Set),
+            1 => Ok(Self::Delete),
+            2 => Ok(Self::Append),
+            3 => Ok(Self::Subtract),
+            _ => Err(ApiError::invalid_request(format!(
+                "Operation {code} on a property is unknown."
+            ))),
+        }
+    }
+}
+
+/// Decides an IncrementalAlterConfigs request. One answer for each resource, in the request's order.
+pub fn incremental_alter_configs(
+    context: &Context<'_>,
+    request: &IncrementalAlterConfigsRequest,
+) -> Decision<IncrementalAlterConfigsResponse> {
+    let mut counts: BTreeMap<(i8, &str), usize> = BTreeMap::new();
+    for resource in &request.resources {
+        *counts
+            .entry((resource.resource_type, &resource.resource_name))
+            .or_default() += 1;
+    }
+    let mut records = Vec::new();
+    let mut responses = Vec::with_capacity(request.resources.len());
+    for resource in &request.resources {
+        let result = if counts[&(resource.resource_type, resource.resource_name.as_str())] > 1 {
+            Err(ApiError::invalid_request(
+                "The request names this resource more than once.",
+            ))
+        } else {
+            alter_resource(context, resource)
+        };
+        let error = match result {
+            Ok(changes) => {
+                records.extend(changes);
+                None
+            }
+            Err(error) => Some(error),
+        };
+        responses.push(answer(resource, error));
+    }
+    if records.len() > MAX_RECORDS_PER_OPERATION {
+        let error = ApiError::too_many_records();
+        responses = request
+            .resources
+            .iter()
+            .map(|resource| answer(resource, Some(error.clone())))
+            .collect();
+        records.clear();
+    }
+    if request.validate_only {
+        records.clear();
+    }
+    Decision {
+        records,
+        response: IncrementalAlterConfigsResponse::default().with_responses(responses),
+    }
+}
+
+/// The records that change one resource: one for each property whose value becomes another.
+fn alter_resource(context: &Context<'_>, resource: &AlterConfigsResource) -> Result<Vec<Record>, ApiError> {
+    let name = resource.resource_name.as_str();
+    check_configs(&resource.configs)?;
+    let kind = ResourceType::from_code(resource.resource_type).ok_or_else(|| {
+        ApiError::invalid_request(format!(
+            "Resources of type {} have no configuration here.",
+            resource.resource_type
+        ))
+    })?;
+    check_resource_name(context, kind, name)?;
+
+    let current = context.image.overrides(kind, name);
+    let mut overrides = current.clone();
+    for config in &resource.configs {
+        alter_property(context, kind, config, &mut overrides)?;
+    }
+    context
+        .configs
+        .validate(kind, name, &overrides, current)
+        .map_err(|message| {
+            // Kafka names bad broker and client-metrics properties by the request's error, not the configuration's.
+            let error = match kind {
+                ResourceType::Topic | ResourceType::Group => ResponseError::InvalidConfig,
+                ResourceType::Broker | ResourceType::ClientMetrics => ResponseError::InvalidRequest,
+            };
+            ApiError::new(error, message)
+        })?;
+    if kind == ResourceType::Topic && context.image.topic(name).is_none() {
+        let message = format!("Topic '{name}' does not exist.");
+        return Err(ApiError::new(ResponseError::UnknownTopicOrPartition, message));
+    }
+
+    let altered = resource.configs.iter().map(|config| config.name.as_str());
+    let changed = altered.filter(|property| overrides.get(*property) != current.get(*property));
+    Ok(changed
+        .map(|property| {
+            Record::Config(ConfigRecord {
+                resource_type: kind.code(),
+                resource_name: name.to_owned(),
+                name: property.to_owned(),
+                value: overrides.get(property).cloned(),
+            })
+        })
+        .collect())
+}
+
+/// Each property at most once, with a value unless it is deleted, and none too long to be stored.
+fn check_configs(configs: &[AlterableConfig]) -> Result<(), ApiError> {
+    let mut names = BTreeSet::new();
+    for config in configs {
+        let name = config.name.as_str();
+        if !names.insert(name) {
+            return Err(ApiError::invalid_request(format!(
+                "Property '{name}' is given more than once."
+            )));
+        }
+        let operation = Operation::from_code(config.config_operation)?;
+        if config.value.is_none() && !matches!(operation, Operation::Delete) {
+            return Err(ApiError::invalid_request(format!("Property '{name}' has no value.")));
+        }
+        check_lengths(name, config.value.as_deref())?;
+    }
+    Ok(())
+}
+
+/// Refuses a property that no metadata record can hold.
+pub(super) fn check_lengths(name: &str, value: Option<&str>) -> Result<(), ApiError> {
+    if name.len().max(value.map_or(0, str::len)) <= MAX_STRING_LEN {
+        return Ok(());
+    }
+    let message = format!("Names and values of properties can have at most {MAX_STRING_LEN} bytes.");
+    Err(ApiError::new(ResponseError::InvalidConfig, message))
+}
+
+fn check_resource_name(context: &Context<'_>, kind: ResourceType, name: &str) -> Result<(), ApiError> {
+    if name.len() > MAX_STRING_LEN {
+        return Err(ApiError::invalid_request(format!(
+            "A resource name can have at most {MAX_STRING_LEN} bytes."
+        )));
+    }
+    match kind {
+        ResourceType::Topic if name.is_empty() => Err(ApiError::invalid_request("A topic's name must be given.")),
+        ResourceType::Topic => validate_topic_name(name)
+            .map_err(|invalid| ApiError::new(ResponseError::InvalidTopicException, invalid.to_string())),
+        ResourceType::Broker if name.is_empty() => Ok(()),
+        ResourceType::Broker => match name.parse::<i32>() {
+            Ok(id) if id == context.settings.node_id => Ok(()),
+            Ok(_) => {
+                let node_id = context.settings.node_id;
+                Err(ApiError::invalid_request(format!(
+                    "This is broker {node_id}, but broker {name} is to be changed."
+                )))
+            }
+            Err(_) => Err(ApiError::invalid_request(format!(
+                "'{name}' is not the id of a broker."
+            ))),
+        },
+        ResourceType::ClientMetrics | ResourceType::Group if name.is_empty() => {
+            Err(ApiError::invalid_request("The resource's name must be given."))
+        }
+        ResourceType::ClientMetrics | ResourceType::Group => Ok(()),
+    }
+}
+
+fn alter_property(
+    context: &Context<'_>,
+    kind: ResourceType,
+    config: &AlterableConfig,
+    overrides: &mut Overrides,
+) -> Result<(), ApiError> {
+    let name = config.name.as_str();
+    let given = config.value.as_deref().unwrap_or_default();
+    let value = match Operation::from_code(config.config_operation)? {
+        Operation::Delete => {
+            overrides.remove(name);
+            return Ok(());
+        }
+        Operation::Set => given.to_owned(),
+        operation @ (Operation::Append | Operation::Subtract) => {
+            if !context.configs.is_list(kind, name) {
+                let message = format!("Nothing can be appended to or subtracted from '{name}': it is not a list.");
+                return Err(ApiError::new(ResponseError::InvalidConfig, message));
+            }
+            let current = overrides
+                .get(name)
+                .cloned()
+                .or_else(|| context.configs.default_value(kind, name));
+            let value = changed_list(&current.unwrap_or_default(), operation, given);
+            check_lengths(name, Some(&value))?;
+            value
+        }
+    };
+    overrides.insert(name.to_owned(), value);
+    Ok(())
+}
+
+/// A list with values appended that it lacks, or without the values that are subtracted.
+fn changed_list(current: &str, operation: Operation, given: &str) -> String {
+    let values = |list: &str| -> Vec<String> {
+        list.split(',')
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    let mut list = values(current);
+    for value in values(given) {
+        match operation {
+            Operation::Subtract => list.retain(|other| *other != value),
+            _ if list.contains(&value) => {}
+            _ => list.push(value),
+        }
+    }
+    list.join(",")
+}
+
+fn answer(resource: &AlterConfigsResource, error: Option<ApiError>) -> AlterConfigsResourceResponse {
+    AlterConfigsResourceResponse::default()
+        .with_resource_type(resource.resource_type)
+        .with_resource_name(resource.resource_name.clone())
+        .with_error_code(error.as_ref().map_or(0, ApiError::code))
+        .with_error_message(error.as_ref().and_then(ApiError::text))
+}
