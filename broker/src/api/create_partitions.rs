@@ -1,0 +1,33 @@
+//! CreatePartitions, versions 0 to 3. As with CreateTopics, what is answered as created takes batches at once.
+
+use std::sync::Arc;
+
+use kafka_protocol::messages::CreatePartitionsRequest;
+
+use super::changes::{propose, timeout_of};
+use super::{Context, answer};
+use crate::connection::{Outcome, Request};
+use crate::controller::decide::create_partitions;
+
+pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
+    let body: CreatePartitionsRequest = match request.decode() {
+        Ok(body) => body,
+        Err(error) => return error.into(),
+    };
+    let change = propose(context, |decide| create_partitions(decide, &body));
+    let context = context.clone();
+    Outcome::later(async move {
+        let (mut response, result) = change.settled(&context.node, timeout_of(body.timeout_ms)).await;
+        if let Err(error) = result {
+            for topic in response.results.iter_mut().filter(|topic| topic.error_code == 0) {
+                topic.error_code = error.code();
+                topic.error_message = error.text();
+            }
+        }
+        let failed = response.results.iter().any(|topic| topic.error_code != 0);
+        answer(&request, &response, failed)
+    })
+}
+
+#[cfg(test)]
+mod tests;

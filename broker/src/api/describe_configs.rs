@@ -1,0 +1,182 @@
+//! DescribeConfigs, versions 1 to 4.
+//!
+//! Topics, this broker, all brokers (the empty name), groups, subscriptions to client metrics, and the broker's one
+//! logger. Errors as in Kafka's `ConfigHelper`: a topic that does not exist is 3, another broker 42.
+
+use std::sync::Arc;
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+use kafka_protocol::protocol::StrBytes;
+use tracing::level_filters::LevelFilter;
+
+use super::{Context, answer};
+use crate::config::describe::{
+    describe_all_brokers, describe_broker, describe_client_metrics, describe_group, describe_topic,
+};
+use crate::config::topic::TopicKind;
+use crate::config::{BrokerConfig, ConfigEntry};
+use crate::connection::{Outcome, Request};
+use crate::controller::decide::ApiError;
+use crate::controller::image::{Image, ResourceType};
+use crate::controller::topic_name::{is_internal_topic, validate_topic_name};
+
+/// Kafka's number for the loggers of a broker, which are no resource of the metadata.
+pub(super) const BROKER_LOGGER: i8 = 8;
+
+/// The source of a logger's level (`DYNAMIC_BROKER_LOGGER_CONFIG`).
+const LOGGER_SOURCE: i8 = 6;
+
+pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
+    let body: DescribeConfigsRequest = match request.decode() {
+        Ok(body) => body,
+        Err(error) => return error.into(),
+    };
+    let (config, image) = (context.config.load(), context.node.image());
+    let results = body
+        .resources
+        .iter()
+        .map(|resource| match describe(&config, &image, resource) {
+            Ok(entries) => described(resource, entries, &body),
+            Err(error) => of_resource(resource)
+                .with_error_code(error.code())
+                .with_error_message(error.text()),
+        });
+    let response = DescribeConfigsResponse::default().with_results(results.collect());
+    let failed = response.results.iter().any(|result| result.error_code != 0);
+    answer(&request, &response, failed)
+}
+
+/// The properties of a resource.
+fn describe(
+    config: &BrokerConfig,
+    image: &Image,
+    resource: &DescribeConfigsResource,
+) -> Result<Vec<DescribeConfigsResourceResult>, ApiError> {
+    let name = resource.resource_name.as_str();
+    if resource.resource_type == BROKER_LOGGER {
+        check_broker(config, name)?;
+        return Ok(vec![logger()]);
+    }
+    let Some(kind) = ResourceType::from_code(resource.resource_type) else {
+        return Err(invalid(format!(
+            "Resources of type {} have no configuration.",
+            resource.resource_type
+        )));
+    };
+    let overrides = image.overrides(kind, name);
+    let entries = match kind {
+        ResourceType::Topic => {
+            validate_topic_name(name)
+                .map_err(|error| refused(ResponseError::InvalidTopicException, error.to_string()))?;
+            if image.topic(name).is_none() {
+                let message = format!("Topic '{name}' does not exist.");
+                return Err(refused(ResponseError::UnknownTopicOrPartition, message));
+            }
+            let kind = if is_internal_topic(name) {
+                TopicKind::Internal
+            } else {
+                TopicKind::User
+            };
+            describe_topic(config, overrides, kind)
+        }
+        ResourceType::Broker if name.is_empty() => describe_all_brokers(config),
+        ResourceType::Broker => {
+            check_broker(config, name)?;
+            describe_broker(config)
+        }
+        ResourceType::Group | ResourceType::ClientMetrics if name.is_empty() => {
+            return Err(invalid("The resource's name must be given.".to_owned()));
+        }
+        ResourceType::Group => describe_group(config, overrides),
+        // Only what was set, as in Kafka.
+        ResourceType::ClientMetrics => describe_client_metrics(overrides)
+            .into_iter()
+            .filter(|entry| !entry.is_default())
+            .collect(),
+    };
+    Ok(entries.into_iter().map(result_of).collect())
+}
+
+fn check_broker(config: &BrokerConfig, name: &str) -> Result<(), ApiError> {
+    match name.parse::<i32>() {
+        Ok(id) if id == config.node_id => Ok(()),
+        _ => Err(invalid(format!(
+            "This is broker {}, and broker '{name}' was asked for.",
+            config.node_id
+        ))),
+    }
+}
+
+fn result_of(entry: ConfigEntry) -> DescribeConfigsResourceResult {
+    let text = StrBytes::from_string;
+    let synonyms = entry.synonyms.into_iter().map(|synonym| {
+        DescribeConfigsSynonym::default()
+            .with_name(text(synonym.name))
+            .with_value(synonym.value.map(text))
+            .with_source(synonym.source.id())
+    });
+    DescribeConfigsResourceResult::default()
+        .with_name(text(entry.name))
+        .with_value(entry.value.map(text))
+        .with_read_only(entry.read_only)
+        .with_config_source(entry.source.id())
+        .with_is_sensitive(entry.sensitive)
+        .with_synonyms(synonyms.collect())
+        .with_config_type(entry.kind.id())
+        .with_documentation(Some(text(entry.documentation)))
+}
+
+/// The level of what is logged, under the name that Kafka gives the logger above all others.
+fn logger() -> DescribeConfigsResourceResult {
+    let level = LevelFilter::current().to_string().to_ascii_uppercase();
+    DescribeConfigsResourceResult::default()
+        .with_name(StrBytes::from_static_str("root"))
+        .with_value(Some(StrBytes::from_string(level)))
+        .with_config_source(LOGGER_SOURCE)
+}
+
+/// The answer, as much of it as was asked for.
+fn described(
+    resource: &DescribeConfigsResource,
+    mut entries: Vec<DescribeConfigsResourceResult>,
+    request: &DescribeConfigsRequest,
+) -> DescribeConfigsResult {
+    if let Some(names) = resource.configuration_keys.as_ref().filter(|names| !names.is_empty()) {
+        entries.retain(|entry| names.contains(&entry.name));
+    }
+    for entry in &mut entries {
+        if !request.include_synonyms {
+            entry.synonyms.clear();
+        }
+        if !request.include_documentation {
+            entry.documentation = None;
+        }
+    }
+    of_resource(resource).with_configs(entries)
+}
+
+fn of_resource(resource: &DescribeConfigsResource) -> DescribeConfigsResult {
+    DescribeConfigsResult::default()
+        .with_error_message(None)
+        .with_resource_type(resource.resource_type)
+        .with_resource_name(resource.resource_name.clone())
+}
+
+fn invalid(message: String) -> ApiError {
+    refused(ResponseError::InvalidRequest, message)
+}
+
+fn refused(error: ResponseError, message: String) -> ApiError {
+    ApiError {
+        error,
+        message: Some(message),
+    }
+}
+
+#[cfg(test)]
+mod tests;

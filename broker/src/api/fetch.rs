@@ -1,0 +1,274 @@
+//! Fetch, versions 4 to 18.
+//!
+//! Records are not read here: the answer names file ranges, which go to the socket with `sendfile`. A fetch that finds
+//! fewer than `min_bytes` waits, until a high watermark moves or `max_wait_ms` is over. A whole batch is answered even
+//! where it begins before the asked offset or exceeds the limits, if it is the first. An error or a divergence in one
+//! partition is answered at once. `records` is empty, never null.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::FetchRequest;
+use kafka_protocol::protocol::StrBytes;
+use storage::log::LogPosition;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::epochs::check_current_epoch;
+use super::{Context, errors};
+use crate::connection::{Outcome, Request};
+use crate::fetch_session::{Asked, FetchKey, Fetching, Told};
+use crate::node::{Partition, Topics};
+use crate::wire::fetch_response::{EpochEndOffset, FetchPartition, FetchResponse, FetchTopic, LeaderIdAndEpoch};
+use crate::wire::{Part, RequestHeader};
+
+/// From this version on topics come by id.
+const TOPIC_IDS_FROM: i16 = 13;
+/// From this version on an unfit epoch may be answered with where the logs diverge.
+const DIVERGENCE_FROM: i16 = 12;
+
+pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
+    let version = request.header.api_version;
+    let body: FetchRequest = match request.decode() {
+        Ok(body) => body,
+        Err(error) => return error.into(),
+    };
+    let now = context.node.clock().monotonic_ms();
+    let fetching = match context.fetch_sessions.begin(&body, version, now, rand::random::<i32>) {
+        Ok(fetching) => fetching,
+        Err(error) => {
+            let response = FetchResponse {
+                error_code: error.code(),
+                ..FetchResponse::default()
+            };
+            return response.into_response(&request.header).into();
+        }
+    };
+    let fetch = Fetch {
+        header: request.header,
+        limits: Limits {
+            min_bytes: body.min_bytes.max(0) as u64,
+            max_bytes: (body.max_bytes.max(0) as u64).min(context.config.load().network.fetch_max_bytes as u64),
+        },
+        read_committed: body.isolation_level == 1,
+        fetching,
+    };
+    let found = fetch.read(context);
+    if body.max_wait_ms <= 0 || fetch.is_enough(&found) {
+        return fetch.answer(found);
+    }
+    let deadline = Instant::now() + Duration::from_millis(body.max_wait_ms as u64);
+    let context = context.clone();
+    Outcome::later(async move {
+        let found = fetch.wait(&context, deadline).await;
+        fetch.answer(found)
+    })
+}
+
+struct Limits {
+    min_bytes: u64,
+    max_bytes: u64,
+}
+
+struct Fetch {
+    header: RequestHeader,
+    limits: Limits,
+    read_committed: bool,
+    fetching: Fetching,
+}
+
+/// What one partition has to answer.
+struct Found {
+    key: FetchKey,
+    answer: FetchPartition,
+}
+
+impl Fetch {
+    /// Reads again whenever a partition moves, until there is enough or the deadline is over.
+    async fn wait(&self, context: &Context, deadline: Instant) -> Vec<Found> {
+        loop {
+            let moved = Arc::new(Notify::new());
+            for partition in self.partitions(context) {
+                partition.watch(moved.clone());
+            }
+            // After the watch is set: what moved before it is seen here, what moves after it wakes.
+            let found = self.read(context);
+            if self.is_enough(&found) || tokio::time::timeout_at(deadline, moved.notified()).await.is_err() {
+                return found;
+            }
+        }
+    }
+
+    fn partitions(&self, context: &Context) -> Vec<Arc<Partition>> {
+        let topics = context.node.topics().load();
+        self.fetching
+            .asked
+            .iter()
+            .filter_map(|asked| self.partition(&topics, &asked.key).ok().cloned())
+            .collect()
+    }
+
+    fn partition<'t>(&self, topics: &'t Topics, key: &FetchKey) -> Result<&'t Arc<Partition>, ResponseError> {
+        let (topic, unknown) = if self.header.api_version >= TOPIC_IDS_FROM {
+            (topics.by_id(key.topic_id), ResponseError::UnknownTopicId)
+        } else {
+            (topics.by_name(&key.topic), ResponseError::UnknownTopicOrPartition)
+        };
+        let topic = topic.ok_or(unknown)?;
+        topic
+            .partitions
+            .get(&key.partition)
+            .ok_or(ResponseError::UnknownTopicOrPartition)
+    }
+
+    fn read(&self, context: &Context) -> Vec<Found> {
+        let topics = context.node.topics().load();
+        let mut left = self.limits.max_bytes;
+        let mut is_first = true;
+        let mut found = Vec::with_capacity(self.fetching.asked.len());
+        for asked in &self.fetching.asked {
+            let answer = match self.partition(&topics, &asked.key) {
+                Ok(partition) => self.read_partition(partition, asked, left, is_first),
+                Err(error) => FetchPartition::error(asked.key.partition, error.code()),
+            };
+            let bytes: u64 = answer.records.iter().map(Part::len).sum();
+            left = left.saturating_sub(bytes);
+            is_first &= bytes == 0;
+            found.push(Found {
+                key: asked.key.clone(),
+                answer,
+            });
+        }
+        found
+    }
+
+    fn read_partition(&self, partition: &Partition, asked: &Asked, left: u64, is_first: bool) -> FetchPartition {
+        let index = asked.key.partition;
+        let reader = partition.reader();
+        let epoch = match check_current_epoch(partition, asked.current_leader_epoch) {
+            Ok(epoch) => epoch,
+            Err(error) => return self.refused(partition, index, error),
+        };
+        let limit: LogPosition = reader.high_watermark();
+        let mut answer = FetchPartition::error(index, 0);
+        answer.high_watermark = limit.offset;
+        answer.last_stable_offset = limit.offset;
+        answer.log_start_offset = reader.start_offset();
+        // Without transactions nothing was aborted, and what is committed is stable.
+        answer.aborted_transactions = self.read_committed.then(Vec::new);
+        if self.header.api_version >= DIVERGENCE_FROM && asked.last_fetched_epoch >= 0 {
+            let (known, end) = reader.end_offset_for_epoch(asked.last_fetched_epoch);
+            let is_current = asked.last_fetched_epoch == epoch;
+            if !is_current && (known < asked.last_fetched_epoch || end < asked.fetch_offset) {
+                answer.diverging_epoch = Some(EpochEndOffset {
+                    epoch: known,
+                    end_offset: end,
+                });
+                return answer;
+            }
+        }
+        let max = left.min(asked.max_bytes.max(0) as u64);
+        match reader.read(asked.fetch_offset, limit, max) {
+            Ok(Some(slice)) if slice.len <= max || is_first => {
+                answer.records = vec![Part::File {
+                    file: slice.file,
+                    position: slice.position,
+                    len: slice.len,
+                }];
+                answer
+            }
+            Ok(_) => answer,
+            Err(error) => {
+                let code = errors::of_log(&error);
+                if code == ResponseError::KafkaStorageError {
+                    tracing::warn!(%partition, %error, "a fetch failed");
+                }
+                self.refused(partition, index, code)
+            }
+        }
+    }
+
+    fn refused(&self, partition: &Partition, index: i32, error: ResponseError) -> FetchPartition {
+        let mut answer = FetchPartition::error(index, error.code());
+        if error == ResponseError::OffsetOutOfRange {
+            answer.log_start_offset = -1;
+        }
+        let tells_leader = matches!(
+            error,
+            ResponseError::FencedLeaderEpoch | ResponseError::NotLeaderOrFollower
+        );
+        if let Some(leader_epoch) = partition.leader_epoch().filter(|_| tells_leader) {
+            answer.current_leader = Some(LeaderIdAndEpoch {
+                leader_id: -1,
+                leader_epoch,
+            });
+        }
+        answer
+    }
+
+    /// Whether the answer goes out at once: enough bytes, an error, a divergence, or nothing to wait for.
+    fn is_enough(&self, found: &[Found]) -> bool {
+        let bytes: u64 = found
+            .iter()
+            .flat_map(|found| &found.answer.records)
+            .map(Part::len)
+            .sum();
+        bytes >= self.limits.min_bytes
+            || found.is_empty()
+            || found
+                .iter()
+                .any(|found| found.answer.error_code != 0 || found.answer.diverging_epoch.is_some())
+    }
+
+    fn answer(self, found: Vec<Found>) -> Outcome {
+        let mut response = FetchResponse::default();
+        let mut found = found;
+        if let Some((id, session)) = &self.fetching.session {
+            response.session_id = *id;
+            let mut session = session.lock();
+            let news: Vec<_> = found
+                .iter()
+                .map(|Found { key, answer }| (key.clone(), told(answer), gave(answer)))
+                .collect();
+            if self.fetching.incremental {
+                found.retain(|found| {
+                    gave(&found.answer)
+                        || told(&found.answer).is_none_or(|told| session.is_news(&found.key, told))
+                        || found.answer.diverging_epoch.is_some()
+                });
+            }
+            session.tell(&news);
+        }
+        response.topics = by_topic(found);
+        response.into_response(&self.header).into()
+    }
+}
+
+fn gave(answer: &FetchPartition) -> bool {
+    !answer.records.is_empty()
+}
+
+fn told(answer: &FetchPartition) -> Option<Told> {
+    (answer.error_code == 0).then_some(Told {
+        high_watermark: answer.high_watermark,
+        log_start_offset: answer.log_start_offset,
+    })
+}
+
+/// Groups partitions of one topic that stand beside each other.
+fn by_topic(found: Vec<Found>) -> Vec<FetchTopic> {
+    let mut topics: Vec<FetchTopic> = Vec::new();
+    for Found { key, answer } in found {
+        let FetchKey { topic, topic_id, .. } = key;
+        match topics.last_mut() {
+            Some(last) if last.name == topic && last.id == topic_id => last.partitions.push(answer),
+            _ => topics.push(FetchTopic {
+                name: StrBytes::clone(&topic),
+                id: topic_id,
+                partitions: vec![answer],
+            }),
+        }
+    }
+    topics
+}

@@ -1,0 +1,141 @@
+//! ListOffsets, versions 1 to 11.
+//!
+//! Special timestamps: −1 latest (the high watermark; the last stable offset for read_committed), −2 earliest, −3 the
+//! record with the largest timestamp (KIP-734), −4 earliest local (KIP-405), −5 latest tiered, −6 earliest pending upload.
+//! Nothing is tiered here, so −4 is the log start and −5 and −6 answer offset −1 without an error, as Kafka does.
+
+use std::sync::Arc;
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
+use kafka_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
+use storage::log::{LogReader, TimestampedOffset};
+
+use super::epochs::check_current_epoch;
+use super::{Context, errors};
+use crate::connection::{Outcome, Request};
+use crate::node::Partition;
+use crate::wire::codec_gaps::list_offsets;
+
+/// From this version on the answer has the leader epoch.
+const LEADER_EPOCH_FROM: i16 = 4;
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
+
+pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
+    let body = match list_offsets::decode(&request.body, request.header.api_version) {
+        Ok(body) => body,
+        Err(error) => return error.into(),
+    };
+    // A look-up by time reads from the disk: not on the connection's task.
+    let by_time = body
+        .topics
+        .iter()
+        .flat_map(|topic| &topic.partitions)
+        .any(needs_reading);
+    let context = context.clone();
+    if !by_time {
+        return answer(&context, &request, body);
+    }
+    Outcome::later(async move {
+        let work = tokio::task::spawn_blocking(move || answer(&context, &request, body));
+        work.await
+            .unwrap_or_else(|error| Outcome::Close(error.to_string().into()))
+    })
+}
+
+fn needs_reading(partition: &ListOffsetsPartition) -> bool {
+    partition.timestamp >= 0 || partition.timestamp == MAX_TIMESTAMP
+}
+
+fn answer(context: &Context, request: &Request, body: ListOffsetsRequest) -> Outcome {
+    let mut response = ListOffsetsResponse::default();
+    let mut failed = false;
+    for topic in body.topics {
+        let mut answers = ListOffsetsTopicResponse::default().with_name(topic.name.clone());
+        for asked in &topic.partitions {
+            let found = context
+                .node
+                .topics()
+                .partition(&topic.name, asked.partition_index)
+                .ok_or(ResponseError::UnknownTopicOrPartition)
+                .and_then(|partition| look_up(context, &partition, asked));
+            failed |= found.is_err();
+            let mut partition = partition_answer(asked.partition_index, found);
+            if request.header.api_version < LEADER_EPOCH_FROM {
+                partition.leader_epoch = -1;
+            }
+            answers.partitions.push(partition);
+        }
+        response.topics.push(answers);
+    }
+    list_offsets::encode(&request.header, &response)
+        .map(|response| response.failed(failed))
+        .into()
+}
+
+fn partition_answer(
+    index: i32,
+    found: Result<Option<TimestampedOffset>, ResponseError>,
+) -> ListOffsetsPartitionResponse {
+    let answer = ListOffsetsPartitionResponse::default().with_partition_index(index);
+    match found {
+        Ok(Some(found)) => answer
+            .with_timestamp(found.timestamp)
+            .with_offset(found.offset)
+            .with_leader_epoch(found.leader_epoch),
+        Ok(None) => answer.with_timestamp(-1).with_offset(-1).with_leader_epoch(-1),
+        Err(error) => answer
+            .with_error_code(error.code())
+            .with_timestamp(-1)
+            .with_offset(-1)
+            .with_leader_epoch(-1),
+    }
+}
+
+fn look_up(
+    context: &Context,
+    partition: &Arc<Partition>,
+    asked: &ListOffsetsPartition,
+) -> Result<Option<TimestampedOffset>, ResponseError> {
+    check_current_epoch(partition, asked.current_leader_epoch)?;
+    let reader = partition.reader();
+    // Without open transactions the last stable offset is the high watermark.
+    let limit = reader.high_watermark();
+    let bound = context.config.load().log.max_decompressed_batch_bytes;
+    let found = match asked.timestamp {
+        LATEST => at(reader, partition, limit.offset),
+        EARLIEST | EARLIEST_LOCAL => at(reader, partition, reader.start_offset()),
+        LATEST_TIERED | EARLIEST_PENDING_UPLOAD => return Ok(None),
+        MAX_TIMESTAMP => reader
+            .max_timestamp(limit, bound)
+            .map_err(|error| errors::of_log(&error))?,
+        timestamp if timestamp >= 0 => reader
+            .offset_for_timestamp(timestamp, limit, bound)
+            .map_err(|error| errors::of_log(&error))?,
+        _ => return Err(ResponseError::UnsupportedVersion),
+    };
+    Ok(found)
+}
+
+/// An end of the log; it has no timestamp. The epoch is the one in which the record there was written, or will be.
+fn at(reader: &LogReader, partition: &Partition, offset: i64) -> Option<TimestampedOffset> {
+    let is_end = offset >= reader.end_offset();
+    let epoch = if is_end {
+        partition.leader_epoch()
+    } else {
+        reader.epoch_of(offset)
+    };
+    let leader_epoch = epoch.or_else(|| reader.latest_epoch()).unwrap_or(-1);
+    Some(TimestampedOffset {
+        timestamp: -1,
+        offset,
+        leader_epoch,
+    })
+}

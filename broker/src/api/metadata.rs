@@ -1,0 +1,80 @@
+//! Metadata, versions 0 to 13.
+//!
+//! Topics that the request names and that do not exist are created, if the request and `auto.create.topics.enable`
+//! allow it. Deviation: they are answered once they take batches, while Kafka answers an error first and has the client
+//! ask again; only where that takes too long are they answered so here, too.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::{MetadataRequest, MetadataResponse};
+use uuid::Uuid;
+
+use super::changes::propose;
+use super::{Context, answer, view};
+use crate::connection::{Outcome, Request};
+use crate::controller::decide::{CreatedTopic, auto_create_topics};
+use crate::controller::describe::{metadata, topics_to_create};
+
+/// How long an answer waits for topics that it creates. Clients ask again after an error, so this is far below their
+/// own patience.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
+    let body: MetadataRequest = match request.decode() {
+        Ok(body) => body,
+        Err(error) => return error.into(),
+    };
+    let version = request.header.api_version;
+    let missing = match context.config.load().topics.auto_create_topics_enable {
+        true => topics_to_create(&context.node.image(), &body, version),
+        false => Vec::new(),
+    };
+    if missing.is_empty() {
+        return respond(context, &request, &body, &[]);
+    }
+    let names = missing.iter().map(String::as_str);
+    let change = propose(context, |decide| auto_create_topics(decide, names, &mut Uuid::new_v4));
+    let context = context.clone();
+    Outcome::later(async move {
+        let (created, result) = change.settled(&context.node, CREATE_TIMEOUT).await;
+        if let Err(error) = result {
+            tracing::warn!(%error, "topics that a client asked for are not created yet");
+        }
+        respond(&context, &request, &body, &created)
+    })
+}
+
+fn respond(context: &Context, request: &Request, body: &MetadataRequest, created: &[CreatedTopic]) -> Outcome {
+    let mut response = view::describe(context, |view| metadata(view, body, request.header.api_version));
+    for topic in created {
+        tell_refusal(&mut response, topic);
+    }
+    let failed = response
+        .topics
+        .iter()
+        .any(|topic| topic.error_code != 0 || topic.partitions.iter().any(|partition| partition.error_code != 0));
+    answer(request, &response, failed)
+}
+
+/// Kafka answers two reasons why a topic was not created, which clients know as final; any other is "no such topic".
+fn tell_refusal(response: &mut MetadataResponse, created: &CreatedTopic) {
+    let Err(refusal) = &created.result else { return };
+    tracing::warn!(topic = %created.name, error = %refusal, "a topic that a client asked for is not created");
+    let is_told = matches!(
+        refusal.error,
+        ResponseError::InvalidTopicException | ResponseError::InvalidReplicationFactor
+    );
+    let is_it = |name: &str| name == created.name;
+    let answered = response
+        .topics
+        .iter_mut()
+        .filter(|topic| topic.name.as_ref().is_some_and(|name| is_it(name)));
+    for topic in answered.filter(|topic| is_told && topic.error_code != 0) {
+        topic.error_code = refusal.code();
+    }
+}
+
+#[cfg(test)]
+mod tests;

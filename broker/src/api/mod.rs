@@ -1,0 +1,169 @@
+//! One file per Kafka API, and the dispatcher.
+//!
+//! Invariant: what ApiVersions advertises is exactly what [`HANDLERS`] has a handler for, at the versions of
+//! [`crate::wire::versions::APIS`]. A request for anything else closes the connection, as in Kafka.
+//!
+//! To add an API: a file `api/<name>.rs` with `pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome`,
+//! its `mod` line, and its line in [`HANDLERS`].
+
+mod api_versions;
+mod changes;
+mod create_partitions;
+mod create_topics;
+mod delete_groups;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_groups;
+mod describe_topic_partitions;
+mod epochs;
+pub(crate) mod errors;
+mod fetch;
+mod find_coordinator;
+mod group_answer;
+mod heartbeat;
+mod incremental_alter_configs;
+mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
+mod list_offsets;
+mod metadata;
+mod offset_commit;
+mod offset_fetch;
+mod offset_for_leader_epoch;
+mod produce;
+mod sync_group;
+mod view;
+
+#[cfg(test)]
+pub(crate) mod test_node;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use kafka_protocol::messages::ApiKey;
+use kafka_protocol::protocol::Encodable;
+use uuid::Uuid;
+
+use crate::config::BrokerConfig;
+use crate::connection::{Outcome, Request, Service};
+use crate::coordinator::{CoordinatorSettings, Coordinators};
+use crate::fetch_session::FetchSessions;
+use crate::node::Node;
+use crate::wire::versions::{APIS, KEY_SLOTS};
+use crate::wire::{ApiSpec, Response};
+use init_producer_id::ProducerIds;
+
+/// Answers one request. Runs on the connection's task, in the order of arrival: it does not block, and what takes longer
+/// it returns as [`Outcome::Later`].
+type Handler = fn(&Arc<Context>, Request) -> Outcome;
+
+/// Every API that is served, ordered by key.
+const HANDLERS: &[(ApiKey, Handler)] = &[
+    (ApiKey::Produce, produce::handle),
+    (ApiKey::Fetch, fetch::handle),
+    (ApiKey::ListOffsets, list_offsets::handle),
+    (ApiKey::Metadata, metadata::handle),
+    (ApiKey::OffsetCommit, offset_commit::handle),
+    (ApiKey::OffsetFetch, offset_fetch::handle),
+    (ApiKey::FindCoordinator, find_coordinator::handle),
+    (ApiKey::JoinGroup, join_group::handle),
+    (ApiKey::Heartbeat, heartbeat::handle),
+    (ApiKey::LeaveGroup, leave_group::handle),
+    (ApiKey::SyncGroup, sync_group::handle),
+    (ApiKey::DescribeGroups, describe_groups::handle),
+    (ApiKey::ListGroups, list_groups::handle),
+    (ApiKey::ApiVersions, api_versions::handle),
+    (ApiKey::CreateTopics, create_topics::handle),
+    (ApiKey::DeleteTopics, delete_topics::handle),
+    (ApiKey::InitProducerId, init_producer_id::handle),
+    (ApiKey::OffsetForLeaderEpoch, offset_for_leader_epoch::handle),
+    (ApiKey::DescribeConfigs, describe_configs::handle),
+    (ApiKey::CreatePartitions, create_partitions::handle),
+    (ApiKey::DeleteGroups, delete_groups::handle),
+    (ApiKey::IncrementalAlterConfigs, incremental_alter_configs::handle),
+    (ApiKey::DescribeCluster, describe_cluster::handle),
+    (ApiKey::DescribeTopicPartitions, describe_topic_partitions::handle),
+];
+
+/// What handlers work on.
+#[derive(Debug)]
+pub struct Context {
+    /// The node: partitions and metadata.
+    pub node: Arc<Node>,
+    /// The broker's configuration with the dynamic part that is in force.
+    pub config: Arc<ArcSwap<BrokerConfig>>,
+    /// The consumers' incremental fetch sessions.
+    pub fetch_sessions: FetchSessions,
+    /// The consumer groups of this node: give them to the node's observers.
+    pub coordinators: Arc<Coordinators>,
+    producer_ids: ProducerIds,
+}
+
+impl Context {
+    /// What handlers work on. `config` is the configuration at start; give [`crate::settings::LiveConfig`] to the node's
+    /// observers to keep [`Context::config`] as requests change it, and [`Context::coordinators`] behind it.
+    pub fn new(node: Arc<Node>, config: Arc<BrokerConfig>) -> Self {
+        let coordinators = Coordinators::new(&node, CoordinatorSettings::from(&*config), Arc::new(Uuid::new_v4));
+        Context {
+            node,
+            fetch_sessions: FetchSessions::new(config.network.max_incremental_fetch_session_cache_slots),
+            config: Arc::new(ArcSwap::new(config)),
+            coordinators: Arc::new(coordinators),
+            producer_ids: ProducerIds::default(),
+        }
+    }
+}
+
+/// The service behind every connection: hands each request to the handler of its API.
+pub struct Api {
+    context: Arc<Context>,
+    handlers: [Option<Handler>; KEY_SLOTS],
+}
+
+impl Api {
+    /// The dispatcher, over what its handlers work on.
+    pub fn new(context: Arc<Context>) -> Self {
+        let mut handlers = [None; KEY_SLOTS];
+        for (key, handler) in HANDLERS {
+            handlers[*key as usize] = Some(*handler);
+        }
+        Self { context, handlers }
+    }
+}
+
+impl Service for Api {
+    fn call(&self, request: Request) -> Outcome {
+        let api = request.header.api;
+        match self.handlers.get(api.key as usize).copied().flatten() {
+            Some(handler) => handler(&self.context, request),
+            None => Outcome::Close(format!("{} is not served", api.name).into()),
+        }
+    }
+}
+
+/// Answers a request, and marks the answer if it carries an error code at some level.
+fn answer(request: &Request, body: &impl Encodable, failed: bool) -> Outcome {
+    Response::encode(&request.header, body)
+        .map(|response| response.failed(failed))
+        .into()
+}
+
+/// The APIs that have a handler, ordered by key.
+fn served() -> impl Iterator<Item = &'static ApiSpec> {
+    APIS.iter()
+        .filter(|spec| HANDLERS.iter().any(|(key, _)| *key == spec.key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::versions;
+
+    #[test]
+    fn every_handler_is_in_the_table_of_versions_once() {
+        assert!(HANDLERS.iter().all(|(key, _)| versions::by_key(*key as i16).is_some()));
+        assert_eq!(served().count(), HANDLERS.len());
+    }
+}

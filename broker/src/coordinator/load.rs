@@ -1,0 +1,110 @@
+//! Brings a shard up: the checkpoint, then the records that were committed after it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use storage::log::{LogError, LogReader};
+use storage::record_batch::{BatchError, BatchHeader, Records};
+
+use super::checkpoint::{self, Written};
+use crate::group::{Now, RecordError, Shard};
+
+/// Bytes of the log read at once (Kafka: `offsets.load.buffer.size` of 5 MiB).
+const READ_BYTES: u64 = 4 << 20;
+/// What a batch of the log may decompress to. The coordinator writes none that is compressed.
+const MAX_BATCH_BYTES: usize = 128 << 20;
+
+/// Why a shard cannot be loaded. Kafka, too, leaves such a partition without a coordinator.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoadError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A read failed.
+    #[error("the log cannot be read at offset {offset}: {source}")]
+    Read {
+        /// Where.
+        offset: i64,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A batch makes no sense.
+    #[error("the batch at offset {offset} cannot be read: {source}")]
+    Batch {
+        /// Its first offset, or the one that was looked for.
+        offset: i64,
+        /// What is wrong.
+        source: BatchError,
+    },
+    /// A record makes no sense.
+    #[error("the record at offset {offset} cannot be read: {source}")]
+    Record {
+        /// Its offset.
+        offset: i64,
+        /// What is wrong.
+        source: RecordError,
+    },
+}
+
+/// A shard that is being loaded.
+pub(super) struct Loading {
+    pub(super) shard: Shard,
+    /// The offset from which on to read.
+    pub(super) next: i64,
+    pub(super) written: Written,
+    has_begun: bool,
+}
+
+impl Loading {
+    pub(super) fn new(shard: Shard) -> Self {
+        Self {
+            shard,
+            next: 0,
+            written: Written::default(),
+            has_begun: false,
+        }
+    }
+
+    /// Takes in everything up to the high watermark.
+    pub(super) fn read_committed(&mut self, reader: &Arc<LogReader>, now: Now) -> Result<(), LoadError> {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            self.written = checkpoint::restore(&mut self.shard, reader, now);
+            self.next = self.shard.applied_offset();
+        }
+        self.next = self.next.max(reader.start_offset());
+        let limit = reader.high_watermark();
+        while self.next < limit.offset {
+            let Some(slice) = reader.read(self.next, limit, READ_BYTES)? else {
+                break;
+            };
+            let offset = self.next;
+            let mut bytes = Bytes::from(slice.read().map_err(|source| LoadError::Read { offset, source })?);
+            while !bytes.is_empty() {
+                self.read_batch(&mut bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_batch(&mut self, bytes: &mut Bytes) -> Result<(), LoadError> {
+        let offset = self.next;
+        let failed = |source| LoadError::Batch { offset, source };
+        let header = BatchHeader::parse(bytes).map_err(failed)?;
+        let records = Records::new(bytes, MAX_BATCH_BYTES).map_err(failed)?;
+        // `Records` has made sure that the batch is there as a whole.
+        let _ = bytes.split_to(header.size());
+        if !header.attributes.is_control() {
+            for record in records {
+                let record = record.map_err(failed)?;
+                let key = record.key.unwrap_or_default();
+                let load = self.shard.load_record(&key, record.value.as_deref(), record.offset);
+                load.map_err(|source| LoadError::Record {
+                    offset: record.offset,
+                    source,
+                })?;
+            }
+        }
+        self.next = header.next_offset();
+        Ok(())
+    }
+}

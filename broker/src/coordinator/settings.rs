@@ -1,0 +1,32 @@
+//! What the configuration says about groups.
+
+use crate::config::BrokerConfig;
+use crate::group::GroupConfig;
+
+/// The settings of all coordinators of a node; fixed while it runs.
+#[derive(Debug, Clone)]
+pub struct CoordinatorSettings {
+    /// What each shard obeys.
+    pub groups: GroupConfig,
+    /// `weir.max.groups`: beyond, joins and commits that would make a group are refused with POLICY_VIOLATION.
+    pub max_groups: usize,
+}
+
+impl From<&BrokerConfig> for CoordinatorSettings {
+    fn from(config: &BrokerConfig) -> Self {
+        let (groups, offsets) = (&config.groups, &config.offsets);
+        Self {
+            groups: GroupConfig {
+                min_session_timeout_ms: groups.min_session_timeout_ms,
+                max_session_timeout_ms: groups.max_session_timeout_ms,
+                initial_rebalance_delay_ms: u64::try_from(groups.initial_rebalance_delay_ms).unwrap_or(0),
+                max_size: groups.max_size,
+                offset_metadata_max_size: offsets.metadata_max_bytes,
+                offsets_retention_ms: offsets.retention_ms,
+                offsets_retention_check_interval_ms: offsets.retention_check_interval_ms,
+                offset_commit_timeout_ms: offsets.commit_timeout_ms,
+            },
+            max_groups: groups.max_groups,
+        }
+    }
+}

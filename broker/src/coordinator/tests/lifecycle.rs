@@ -1,0 +1,338 @@
+//! Groups of members, and coordinators that come and go.
+
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::leave_group_request::MemberIdentity;
+use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
+use kafka_protocol::messages::{
+    ApiKey, DeleteGroupsRequest, DescribeGroupsRequest, FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest,
+    LeaveGroupRequest, ListGroupsRequest, OffsetCommitRequest, SyncGroupRequest,
+};
+use storage::disk::simulated::{CrashOptions, Fault, Keep};
+
+use super::rig::{GROUP, Rig, TOPIC, commit_request, group_id, join_request, text};
+use crate::api::test_node::TestNode;
+use crate::metrics::{Collector, TextWriter};
+
+const POWER_CUT: CrashOptions = CrashOptions {
+    data: Keep::Nothing,
+    names: Keep::Nothing,
+};
+
+/// A member that has its assignment, alone in generation 1.
+fn settled_member(rig: &Rig) -> String {
+    let refused = rig.call(9, &join_request(GROUP, ""));
+    assert_eq!(refused.error_code, ResponseError::MemberIdRequired.code());
+    let member = refused.member_id.to_string();
+    let mut join = rig.send(ApiKey::JoinGroup as i16, 9, &join_request(GROUP, &member));
+    assert!(!rig.poll(&mut join), "an empty group waits for more members");
+    rig.pass(3_000);
+    let joined = rig.answer::<JoinGroupRequest>(join, 9);
+    assert_eq!((joined.error_code, joined.generation_id), (0, 1));
+    assert_eq!(joined.leader.as_str(), member);
+    let mut sync = rig.send(ApiKey::SyncGroup as i16, 5, &sync_request(&member));
+    assert!(!rig.poll(&mut sync), "the assignment is not stored yet");
+    rig.flush();
+    let synced = rig.answer::<SyncGroupRequest>(sync, 5);
+    assert_eq!((synced.error_code, &synced.assignment[..]), (0, &b"assignment"[..]));
+    member
+}
+
+fn sync_request(member: &str) -> SyncGroupRequest {
+    let assignment = SyncGroupRequestAssignment::default()
+        .with_member_id(text(member))
+        .with_assignment("assignment".into());
+    SyncGroupRequest::default()
+        .with_group_id(group_id(GROUP))
+        .with_generation_id(1)
+        .with_member_id(text(member))
+        .with_protocol_type(Some(text("consumer")))
+        .with_protocol_name(Some(text("range")))
+        .with_assignments(vec![assignment])
+}
+
+fn heartbeat(rig: &Rig, member: &str) -> i16 {
+    let request = HeartbeatRequest::default()
+        .with_group_id(group_id(GROUP))
+        .with_generation_id(1)
+        .with_member_id(text(member));
+    rig.call(4, &request).error_code
+}
+
+fn state(rig: &Rig) -> String {
+    let request = DescribeGroupsRequest::default().with_groups(vec![group_id(GROUP)]);
+    rig.call(5, &request).groups[0].group_state.to_string()
+}
+
+#[test]
+fn the_life_of_a_group() {
+    let rig = Rig::start(&[]);
+    let member = settled_member(&rig);
+    assert_eq!(heartbeat(&rig, &member), 0);
+    assert_eq!(state(&rig), "Stable");
+    let listed = rig
+        .call(
+            5,
+            &ListGroupsRequest::default().with_states_filter(vec![text("stable")]),
+        )
+        .groups;
+    assert_eq!((listed.len(), listed[0].group_id.as_str()), (1, GROUP));
+
+    let commit = commit_request(GROUP, TOPIC, &[(1, 42)])
+        .with_generation_id_or_member_epoch(1)
+        .with_member_id(text(&member));
+    assert_eq!(rig.call(9, &commit).topics[0].partitions[0].error_code, 0);
+    assert_eq!(rig.fetch(GROUP, 1), 42);
+
+    rig.context.coordinators.take_snapshot();
+    let mut out = TextWriter::default();
+    rig.context.coordinators.collect(&mut out);
+    let metrics = out.finish();
+    assert!(metrics.contains("weir_groups{state=\"Stable\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("weir_group_committed_offset{group=\"orders\",topic=\"t\",partition=\"1\"} 42\n"));
+    assert!(metrics.contains("weir_group_lag{group=\"orders\",topic=\"t\",partition=\"1\"} 0\n"));
+
+    let not_empty = rig.call(
+        2,
+        &DeleteGroupsRequest::default().with_groups_names(vec![group_id(GROUP)]),
+    );
+    assert_eq!(not_empty.results[0].error_code, ResponseError::NonEmptyGroup.code());
+    let leave = LeaveGroupRequest::default()
+        .with_group_id(group_id(GROUP))
+        .with_members(vec![MemberIdentity::default().with_member_id(text(&member))]);
+    let left = rig.call(5, &leave);
+    assert_eq!((left.error_code, left.members[0].error_code), (0, 0));
+    assert_eq!(state(&rig), "Empty");
+    let missing = group_id("nobody");
+    let deleted = rig.call(
+        2,
+        &DeleteGroupsRequest::default().with_groups_names(vec![group_id(GROUP), missing]),
+    );
+    let mut results: Vec<_> = deleted
+        .results
+        .iter()
+        .map(|result| (result.group_id.to_string(), result.error_code))
+        .collect();
+    results.sort();
+    assert_eq!(
+        results,
+        [
+            ("nobody".into(), ResponseError::GroupIdNotFound.code()),
+            (GROUP.into(), 0)
+        ]
+    );
+    assert_eq!(rig.fetch(GROUP, 1), -1);
+}
+
+#[test]
+fn a_silent_member_is_expired_by_the_timers() {
+    let rig = Rig::start(&[]);
+    let member = settled_member(&rig);
+    assert!(rig.context.coordinators.next_deadline().is_some());
+    rig.pass(9_000);
+    assert_eq!(heartbeat(&rig, &member), 0);
+    rig.pass(9_000);
+    assert_eq!(state(&rig), "Stable");
+    rig.pass(1_000);
+    rig.flush();
+    assert_eq!(state(&rig), "Empty");
+    assert_eq!(heartbeat(&rig, &member), ResponseError::UnknownMemberId.code());
+}
+
+#[test]
+fn a_power_cut_keeps_members_and_commits() {
+    let rig = Rig::start(&[]);
+    let member = settled_member(&rig);
+    assert_eq!(rig.commit("other", &[(0, 7), (3, 9)]), [0, 0]);
+    rig.disk.crash(POWER_CUT);
+    let rig = Rig::open(rig.disk.clone(), &[]);
+    assert_eq!(rig.fetch("other", 3), 9);
+    assert_eq!(heartbeat(&rig, &member), 0);
+    assert_eq!(state(&rig), "Stable");
+}
+
+#[test]
+fn every_version_of_every_api_is_answered() {
+    let rig = Rig::start(&[]);
+    for version in 0..=9 {
+        let mut request = join_request("versions", "");
+        if version == 0 {
+            request.rebalance_timeout_ms = -1;
+        }
+        let mut pending = rig.send(ApiKey::JoinGroup as i16, version, &request);
+        if version >= 4 {
+            let response = rig.answer::<JoinGroupRequest>(pending, version);
+            assert_eq!(response.error_code, ResponseError::MemberIdRequired.code());
+        } else {
+            assert!(!rig.poll(&mut pending));
+        }
+    }
+    for version in 0..=5 {
+        let mut request = sync_request("nobody");
+        if version < 5 {
+            (request.protocol_type, request.protocol_name) = (None, None);
+        }
+        assert_eq!(
+            rig.call(version, &request).error_code,
+            ResponseError::UnknownMemberId.code()
+        );
+    }
+    let unnamed = sync_request("nobody").with_protocol_name(None);
+    assert_eq!(
+        rig.call(5, &unnamed).error_code,
+        ResponseError::InconsistentGroupProtocol.code()
+    );
+    for version in 0..=4 {
+        let request = HeartbeatRequest::default()
+            .with_group_id(group_id("no such"))
+            .with_member_id(text("m"));
+        assert_eq!(
+            rig.call(version, &request).error_code,
+            ResponseError::UnknownMemberId.code()
+        );
+        assert_eq!(
+            rig.call(version, &HeartbeatRequest::default()).error_code,
+            ResponseError::InvalidGroupId.code()
+        );
+    }
+    for version in 0..=5 {
+        let request = LeaveGroupRequest::default().with_group_id(group_id("no such"));
+        let request = match version {
+            0..=2 => request.with_member_id(text("m")),
+            _ => request.with_members(vec![MemberIdentity::default().with_member_id(text("m"))]),
+        };
+        let response = rig.call(version, &request);
+        let code = response
+            .members
+            .first()
+            .map_or(response.error_code, |member| member.error_code);
+        assert_eq!(code, ResponseError::UnknownMemberId.code());
+    }
+    for version in 0..=6 {
+        let request = DescribeGroupsRequest::default().with_groups(vec![group_id("no such")]);
+        let group = &rig.call(version, &request).groups[0];
+        let expected = if version >= 6 {
+            ResponseError::GroupIdNotFound.code()
+        } else {
+            0
+        };
+        assert_eq!((group.error_code, group.group_state.as_str()), (expected, "Dead"));
+    }
+    for version in 0..=5 {
+        assert_eq!(rig.call(version, &ListGroupsRequest::default()).error_code, 0);
+    }
+    for version in 0..=2 {
+        let request = DeleteGroupsRequest::default().with_groups_names(vec![group_id("no such")]);
+        assert_eq!(
+            rig.call(version, &request).results[0].error_code,
+            ResponseError::GroupIdNotFound.code()
+        );
+    }
+}
+
+#[test]
+fn find_coordinator_tells_this_broker_or_why_not() {
+    let rig = Rig::open(storage::disk::simulated::SimulatedDisk::new(1), &[]);
+    for version in 0..=3 {
+        let request = FindCoordinatorRequest::default().with_key(text(GROUP));
+        let response = rig.call(version, &request);
+        assert_eq!((response.error_code, response.node_id.0, response.port), (0, 1, 9092));
+        assert_eq!(response.host.as_str(), "test");
+    }
+    for version in 4..=6 {
+        let request = FindCoordinatorRequest::default().with_coordinator_keys(vec![text(GROUP), text("")]);
+        let response = rig.call(version, &request);
+        let found: Vec<_> = response
+            .coordinators
+            .iter()
+            .map(|found| (found.key.as_str(), found.error_code))
+            .collect();
+        assert_eq!(found, [(GROUP, 0), ("", 0)]);
+    }
+    let transactional = FindCoordinatorRequest::default().with_key(text("tx")).with_key_type(1);
+    let response = rig.call(2, &transactional);
+    assert_eq!(response.error_code, ResponseError::ClusterAuthorizationFailed.code());
+    assert!(
+        response
+            .error_message
+            .unwrap()
+            .contains("Transactions are not supported")
+    );
+    let share = FindCoordinatorRequest::default()
+        .with_coordinator_keys(vec![text("s")])
+        .with_key_type(2);
+    assert_eq!(
+        rig.call(6, &share).coordinators[0].error_code,
+        ResponseError::InvalidRequest.code()
+    );
+}
+
+#[test]
+fn a_partition_that_fails_answers_everyone() {
+    let rig = Rig::start(&[]);
+    let member = settled_member(&rig);
+    let mut join = rig.send(ApiKey::JoinGroup as i16, 3, &join_request(GROUP, ""));
+    assert!(!rig.poll(&mut join), "a rebalance waits for the member");
+    let commit = rig.send(
+        ApiKey::OffsetCommit as i16,
+        9,
+        &commit_request("other", TOPIC, &[(0, 1)]),
+    );
+    let directory = rig.directory();
+    let is_same = rig.context.coordinators.partition_of("other") == rig.context.coordinators.partition_of(GROUP);
+    assert!(is_same, "choose another name");
+    rig.disk.fail_next(Fault::SyncDataError, &directory, 1);
+    rig.flush();
+    let not_coordinator = ResponseError::NotCoordinator.code();
+    assert_eq!(
+        rig.answer::<OffsetCommitRequest>(commit, 9).topics[0].partitions[0].error_code,
+        not_coordinator
+    );
+    assert_eq!(rig.answer::<JoinGroupRequest>(join, 3).error_code, not_coordinator);
+    assert_eq!(heartbeat(&rig, &member), not_coordinator);
+    assert_eq!(rig.commit("other", &[(0, 1)]), [not_coordinator]);
+    assert_eq!(rig.fetch_topics(GROUP, None).groups[0].error_code, not_coordinator);
+    let code = rig.find_coordinator(GROUP).coordinators[0].error_code;
+    assert_eq!(code, ResponseError::CoordinatorNotAvailable.code());
+}
+
+#[test]
+fn a_stop_answers_who_waits() {
+    let rig = Rig::start(&[]);
+    let mut join = rig.send(ApiKey::JoinGroup as i16, 3, &join_request(GROUP, ""));
+    let mut commit = rig.send(
+        ApiKey::OffsetCommit as i16,
+        9,
+        &commit_request("other", TOPIC, &[(0, 1)]),
+    );
+    rig.context.coordinators.stop();
+    assert!(
+        !rig.poll(&mut join) && !rig.poll(&mut commit),
+        "what is appended is waited for"
+    );
+    rig.flush();
+    assert_eq!(
+        rig.answer::<OffsetCommitRequest>(commit, 9).topics[0].partitions[0].error_code,
+        0
+    );
+    let not_coordinator = ResponseError::NotCoordinator.code();
+    assert_eq!(rig.answer::<JoinGroupRequest>(join, 3).error_code, not_coordinator);
+    assert_eq!(rig.commit(GROUP, &[(0, 2)]), [not_coordinator]);
+}
+
+#[tokio::test]
+async fn the_timers_run_by_themselves() {
+    let properties = [
+        ("offsets.topic.num.partitions", "1"),
+        ("group.initial.rebalance.delay.ms", "50"),
+    ];
+    let node = TestNode::start(&properties);
+    let timers = tokio::spawn(node.context.coordinators.clone().run_timers());
+    let find = FindCoordinatorRequest::default().with_key(text(GROUP));
+    assert_eq!(node.call(2, &find).await.error_code, 0);
+    let request = join_request(GROUP, "");
+    let joined = tokio::time::timeout(Duration::from_secs(60), node.call(3, &request)).await;
+    assert_eq!(joined.unwrap().error_code, 0);
+    timers.abort();
+}

@@ -1,0 +1,119 @@
+//! Checkpoints and what follows them in the log.
+
+use std::time::Instant;
+
+use storage::disk::simulated::{CrashOptions, Keep};
+use storage::disk::{Disk, read_file, replace_file};
+
+use super::rig::{GROUP, PARTITIONS, Rig, commit_request};
+use crate::coordinator::checkpoint::FILE;
+
+const POWER_CUT: CrashOptions = CrashOptions {
+    data: Keep::Nothing,
+    names: Keep::Nothing,
+};
+
+fn commit_some(rig: &Rig, from: i64, count: i64) {
+    for offset in from..from + count {
+        let partition = (offset % i64::from(PARTITIONS)) as i32;
+        assert_eq!(rig.commit(GROUP, &[(partition, offset)]), [0]);
+    }
+}
+
+fn cut_and_open(rig: &Rig) -> Rig {
+    rig.disk.crash(POWER_CUT);
+    Rig::open(rig.disk.clone(), &[])
+}
+
+#[test]
+fn checkpoint_and_tail_give_what_the_whole_log_gives() {
+    let rig = Rig::start(&[]);
+    commit_some(&rig, 0, 30);
+    rig.coordinator().checkpoint(true);
+    commit_some(&rig, 30, 10);
+    let before = rig.state();
+    let rig = cut_and_open(&rig);
+    assert_eq!(rig.state(), before);
+    assert!(rig.coordinator().written.lock().is_some(), "the checkpoint was used");
+    rig.disk.remove_file(&rig.directory().join(FILE)).unwrap();
+    rig.disk.sync_dir(&rig.directory()).unwrap();
+    let rig = cut_and_open(&rig);
+    assert!(!rig.coordinator().written.lock().is_some());
+    assert_eq!(rig.state(), before);
+}
+
+#[test]
+fn a_checkpoint_that_is_not_of_this_log_is_ignored() {
+    let rig = Rig::start(&[]);
+    commit_some(&rig, 0, 10);
+    rig.coordinator().checkpoint(true);
+    let state = rig.state();
+    let path = rig.directory().join(FILE);
+    let good = read_file(&rig.disk, &path).unwrap();
+    let other_epoch = [&good[..11], &[good[11] ^ 1], &good[12..]].concat();
+    let beyond_the_log = [&[0, 0, 0, 0, 0, 0, 1, 0], &good[8..]].concat();
+    let flipped = [&good[..40], &[good[40] ^ 1], &good[41..]].concat();
+    let mut rig = rig;
+    for bad in [
+        other_epoch,
+        beyond_the_log,
+        flipped,
+        good[..7].to_vec(),
+        good[..30].to_vec(),
+        Vec::new(),
+    ] {
+        replace_file(&rig.disk, &path, &bad).unwrap();
+        rig = cut_and_open(&rig);
+        assert!(!rig.coordinator().written.lock().is_some());
+        assert_eq!(rig.state(), state);
+    }
+    replace_file(&rig.disk, &path, &good).unwrap();
+    rig = cut_and_open(&rig);
+    assert!(rig.coordinator().written.lock().is_some());
+    assert_eq!(rig.state(), state);
+}
+
+/// `WEIR_LOAD_COMMITS` sets the number of commits (100,000 by default): after 10 M a start must still load the group
+/// within a second, so what is read must not depend on it.
+#[test]
+fn loading_does_not_take_longer_with_the_number_of_commits() {
+    const WIDTH: i32 = 100;
+    let commits: i64 = std::env::var("WEIR_LOAD_COMMITS").map_or(100_000, |count| count.parse().unwrap());
+    let rig = Rig::start(&[]);
+    rig.create_topic("wide", WIDTH);
+    for round in 0..commits / i64::from(WIDTH) {
+        let offsets: Vec<_> = (0..WIDTH).map(|partition| (partition, round)).collect();
+        let response = rig.call(9, &commit_request(GROUP, "wide", &offsets));
+        assert!(
+            response.topics[0]
+                .partitions
+                .iter()
+                .all(|partition| partition.error_code == 0)
+        );
+        if round % 50 == 0 {
+            rig.pass(1_000);
+            rig.context.coordinators.housekeep();
+        }
+    }
+    let before = rig.state();
+    let applied = rig.coordinator().read(|shard| shard.applied_offset()).unwrap();
+    let tail = applied - rig.coordinator().written.lock().applied();
+    assert!(
+        applied >= commits && tail < 26_000,
+        "{tail} records of {applied} to be replayed"
+    );
+
+    let time_to_load = |rig: &Rig| {
+        let partition = rig.coordinator().partition.clone();
+        let begin = Instant::now();
+        let loaded = rig.context.coordinators.load_apart(partition.reader()).unwrap();
+        assert_eq!(loaded.checkpoint(), before);
+        begin.elapsed()
+    };
+    let with_checkpoint = time_to_load(&rig);
+    rig.disk.remove_file(&rig.directory().join(FILE)).unwrap();
+    let whole_log = time_to_load(&rig);
+    println!(
+        "{commits} commits: loaded in {with_checkpoint:?}, the last {tail} records; without checkpoint {whole_log:?}"
+    );
+}

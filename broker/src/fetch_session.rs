@@ -1,0 +1,310 @@
+//! Incremental fetch sessions (KIP-227): which partitions a consumer fetches, so that it need not say so each time, and
+//! what it was last told of each, so that only changes are answered.
+//!
+//! Invariant: a session's epoch grows by one with each request, so a request that was lost or doubled is noticed. The
+//! number of sessions is bounded (`max.incremental.fetch.session.cache.slots`); without a slot a consumer gets session id
+//! 0 and goes on with full fetches.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::FetchRequest;
+use kafka_protocol::protocol::StrBytes;
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+/// The epoch of a request that begins a session.
+pub const INITIAL_EPOCH: i32 = 0;
+/// The epoch of a request that ends or has no session.
+pub const FINAL_EPOCH: i32 = -1;
+
+/// An idle session may be dropped for a new one after this long, in milliseconds, as in Kafka.
+const MIN_EVICTION_MS: u64 = 120_000;
+
+/// A partition, by topic name or (Fetch v13 on) by id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FetchKey {
+    /// Empty where the request names the id.
+    pub topic: StrBytes,
+    /// Nil where the request names the topic.
+    pub topic_id: Uuid,
+    /// The partition.
+    pub partition: i32,
+}
+
+/// What is asked of one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Which.
+    pub key: FetchKey,
+    /// The leader epoch that the consumer believes to be current, −1 for none.
+    pub current_leader_epoch: i32,
+    /// Where to read.
+    pub fetch_offset: i64,
+    /// The epoch of the last record that it has, −1 for none.
+    pub last_fetched_epoch: i32,
+    /// Bytes at most, but for the first batch.
+    pub max_bytes: i32,
+}
+
+/// What the consumer was last told of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// The high watermark.
+    pub high_watermark: i64,
+    /// The log start offset.
+    pub log_start_offset: i64,
+}
+
+/// One session.
+#[derive(Debug, Default)]
+pub struct Session {
+    /// In the order in which they are read; those that gave data go to the end.
+    order: Vec<FetchKey>,
+    partitions: HashMap<FetchKey, (Asked, Option<Told>)>,
+    next_epoch: i32,
+    uses_topic_ids: bool,
+    last_used_ms: u64,
+}
+
+/// What a request fetches.
+#[derive(Debug)]
+pub struct Fetching {
+    /// The session, if there is one.
+    pub session: Option<(i32, Arc<Mutex<Session>>)>,
+    /// Whether only changes are answered.
+    pub incremental: bool,
+    /// The partitions, in the order of reading.
+    pub asked: Vec<Asked>,
+}
+
+/// All sessions.
+#[derive(Debug)]
+pub struct FetchSessions {
+    slots: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sessions: BTreeMap<i32, Arc<Mutex<Session>>>,
+    evicted: u64,
+}
+
+impl FetchSessions {
+    /// At most `slots` sessions.
+    pub fn new(slots: usize) -> Self {
+        FetchSessions {
+            slots,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Sessions at the moment, the partitions in them, and how many were evicted for others.
+    pub fn counts(&self) -> (usize, u64) {
+        let state = self.state.lock();
+        (state.sessions.len(), state.evicted)
+    }
+
+    /// Finds out what a request fetches. `new_id` gives a random positive session id.
+    pub fn begin(
+        &self,
+        request: &FetchRequest,
+        version: i16,
+        now_ms: u64,
+        new_id: impl FnMut() -> i32,
+    ) -> Result<Fetching, ResponseError> {
+        let uses_topic_ids = version >= 13;
+        if version < 7 || request.session_epoch == FINAL_EPOCH {
+            self.remove(request.session_id);
+            return Ok(Fetching {
+                session: None,
+                incremental: false,
+                asked: asked_of(request),
+            });
+        }
+        if request.session_epoch == INITIAL_EPOCH {
+            self.remove(request.session_id);
+            let asked = asked_of(request);
+            let session = self.create(&asked, uses_topic_ids, now_ms, new_id);
+            return Ok(Fetching {
+                session,
+                incremental: false,
+                asked,
+            });
+        }
+        let session = self.state.lock().sessions.get(&request.session_id).cloned();
+        let session = session.ok_or(ResponseError::FetchSessionIdNotFound)?;
+        let asked = session.lock().go_on(request, uses_topic_ids, now_ms)?;
+        Ok(Fetching {
+            session: Some((request.session_id, session)),
+            incremental: true,
+            asked,
+        })
+    }
+
+    fn remove(&self, id: i32) {
+        if id != 0 {
+            self.state.lock().sessions.remove(&id);
+        }
+    }
+
+    fn create(
+        &self,
+        asked: &[Asked],
+        uses_topic_ids: bool,
+        now_ms: u64,
+        mut new_id: impl FnMut() -> i32,
+    ) -> Option<(i32, Arc<Mutex<Session>>)> {
+        if asked.is_empty() {
+            return None;
+        }
+        let mut state = self.state.lock();
+        if state.sessions.len() >= self.slots && !state.evict(now_ms) {
+            return None;
+        }
+        let mut session = Session {
+            next_epoch: 1,
+            uses_topic_ids,
+            last_used_ms: now_ms,
+            ..Session::default()
+        };
+        asked.iter().for_each(|asked| session.put(asked.clone()));
+        let session = Arc::new(Mutex::new(session));
+        loop {
+            let id = new_id();
+            if id > 0 && !state.sessions.contains_key(&id) {
+                state.sessions.insert(id, session.clone());
+                return Some((id, session));
+            }
+        }
+    }
+}
+
+impl State {
+    /// Drops the session that was idle longest, if it was idle for long enough.
+    fn evict(&mut self, now_ms: u64) -> bool {
+        let oldest = self
+            .sessions
+            .iter()
+            .map(|(&id, session)| (session.lock().last_used_ms, id))
+            .min();
+        match oldest {
+            Some((used, id)) if now_ms.saturating_sub(used) >= MIN_EVICTION_MS => {
+                self.sessions.remove(&id);
+                self.evicted += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Session {
+    fn put(&mut self, asked: Asked) {
+        match self.partitions.get_mut(&asked.key) {
+            Some((known, _)) => *known = asked,
+            None => {
+                self.order.push(asked.key.clone());
+                self.partitions.insert(asked.key.clone(), (asked, None));
+            }
+        }
+    }
+
+    fn go_on(
+        &mut self,
+        request: &FetchRequest,
+        uses_topic_ids: bool,
+        now_ms: u64,
+    ) -> Result<Vec<Asked>, ResponseError> {
+        if self.uses_topic_ids != uses_topic_ids {
+            return Err(ResponseError::FetchSessionTopicIdError);
+        }
+        if request.session_epoch != self.next_epoch {
+            return Err(ResponseError::InvalidFetchSessionEpoch);
+        }
+        self.next_epoch = if self.next_epoch == i32::MAX {
+            1
+        } else {
+            self.next_epoch + 1
+        };
+        self.last_used_ms = now_ms;
+        for forgotten in &request.forgotten_topics_data {
+            for &partition in &forgotten.partitions {
+                let topic = own(&forgotten.topic);
+                self.partitions.remove(&FetchKey {
+                    topic,
+                    topic_id: forgotten.topic_id,
+                    partition,
+                });
+            }
+        }
+        let partitions = &self.partitions;
+        self.order.retain(|key| partitions.contains_key(key));
+        for asked in asked_of(request) {
+            self.put(asked);
+        }
+        Ok(self
+            .order
+            .iter()
+            .filter_map(|key| self.partitions.get(key))
+            .map(|(asked, _)| asked.clone())
+            .collect())
+    }
+
+    /// Whether the consumer does not know this yet.
+    pub fn is_news(&self, key: &FetchKey, told: Told) -> bool {
+        self.partitions.get(key).is_none_or(|(_, known)| *known != Some(told))
+    }
+
+    /// Remembers what the consumer is told now; `None` after an error, so that the next answer tells it in any case. A
+    /// partition that gave data is read last the next time, so that none starves.
+    pub fn tell(&mut self, answers: &[(FetchKey, Option<Told>, bool)]) {
+        for (key, told, _) in answers {
+            if let Some((_, known)) = self.partitions.get_mut(key) {
+                *known = *told;
+            }
+        }
+        let gave_data: std::collections::HashSet<&FetchKey> = answers
+            .iter()
+            .filter(|(_, _, gave)| *gave)
+            .map(|(key, _, _)| key)
+            .collect();
+        if !gave_data.is_empty() {
+            let (last, first): (Vec<_>, Vec<_>) = std::mem::take(&mut self.order)
+                .into_iter()
+                .partition(|key| gave_data.contains(key));
+            self.order = first;
+            self.order.extend(last);
+        }
+    }
+}
+
+/// The partitions that a request names.
+fn asked_of(request: &FetchRequest) -> Vec<Asked> {
+    let mut asked = Vec::with_capacity(request.topics.iter().map(|topic| topic.partitions.len()).sum());
+    for topic in &request.topics {
+        let name = own(&topic.topic);
+        asked.extend(topic.partitions.iter().map(|partition| Asked {
+            key: FetchKey {
+                topic: name.clone(),
+                topic_id: topic.topic_id,
+                partition: partition.partition,
+            },
+            current_leader_epoch: partition.current_leader_epoch,
+            fetch_offset: partition.fetch_offset,
+            last_fetched_epoch: partition.last_fetched_epoch,
+            max_bytes: partition.partition_max_bytes,
+        }));
+    }
+    asked
+}
+
+/// A copy that does not hold on to the request's frame.
+fn own(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_string())
+}
+
+#[cfg(test)]
+mod tests;

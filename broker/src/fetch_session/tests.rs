@@ -1,0 +1,128 @@
+use kafka_protocol::messages::TopicName;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
+
+use super::*;
+
+fn request(session_id: i32, epoch: i32, partitions: &[(i32, i64)]) -> FetchRequest {
+    let partitions = partitions
+        .iter()
+        .map(|&(partition, offset)| {
+            FetchPartition::default()
+                .with_partition(partition)
+                .with_fetch_offset(offset)
+        })
+        .collect();
+    FetchRequest::default()
+        .with_session_id(session_id)
+        .with_session_epoch(epoch)
+        .with_topics(vec![
+            FetchTopic::default()
+                .with_topic(TopicName("t".to_string().into()))
+                .with_partitions(partitions),
+        ])
+}
+
+fn offsets(fetching: &Fetching) -> Vec<(i32, i64)> {
+    fetching
+        .asked
+        .iter()
+        .map(|asked| (asked.key.partition, asked.fetch_offset))
+        .collect()
+}
+
+#[test]
+fn a_session_remembers_what_is_fetched() {
+    let sessions = FetchSessions::new(10);
+    let full = sessions.begin(&request(0, 0, &[(0, 5), (1, 6)]), 12, 0, || 7).unwrap();
+    assert_eq!(full.session.as_ref().unwrap().0, 7);
+    assert!(!full.incremental);
+    let next = sessions.begin(&request(7, 1, &[(1, 9)]), 12, 1, || 8).unwrap();
+    assert!(next.incremental);
+    assert_eq!(offsets(&next), [(0, 5), (1, 9)]);
+    let mut forget = request(7, 2, &[]);
+    forget.forgotten_topics_data = vec![
+        ForgottenTopic::default()
+            .with_topic(TopicName("t".to_string().into()))
+            .with_partitions(vec![0]),
+    ];
+    assert_eq!(offsets(&sessions.begin(&forget, 12, 2, || 8).unwrap()), [(1, 9)]);
+}
+
+#[test]
+fn a_lost_or_doubled_request_is_noticed() {
+    let sessions = FetchSessions::new(10);
+    sessions.begin(&request(0, 0, &[(0, 0)]), 12, 0, || 7).unwrap();
+    let error = |session, epoch, version| {
+        sessions
+            .begin(&request(session, epoch, &[]), version, 0, || 8)
+            .map(|_| ())
+            .unwrap_err()
+    };
+    assert_eq!(error(7, 2, 12), ResponseError::InvalidFetchSessionEpoch);
+    assert_eq!(error(9, 1, 12), ResponseError::FetchSessionIdNotFound);
+    assert_eq!(error(7, 1, 13), ResponseError::FetchSessionTopicIdError);
+    sessions.begin(&request(7, 1, &[]), 12, 0, || 8).unwrap();
+    assert_eq!(error(7, 1, 12), ResponseError::InvalidFetchSessionEpoch);
+}
+
+#[test]
+fn without_a_slot_there_is_no_session_until_one_was_idle_for_long() {
+    let sessions = FetchSessions::new(1);
+    assert!(
+        sessions
+            .begin(&request(0, 0, &[(0, 0)]), 12, 0, || 1)
+            .unwrap()
+            .session
+            .is_some()
+    );
+    assert!(
+        sessions
+            .begin(&request(0, 0, &[(0, 0)]), 12, 1_000, || 2)
+            .unwrap()
+            .session
+            .is_none()
+    );
+    assert!(
+        sessions
+            .begin(&request(0, 0, &[(0, 0)]), 12, MIN_EVICTION_MS, || 3)
+            .unwrap()
+            .session
+            .is_some()
+    );
+    assert_eq!(sessions.counts(), (1, 1));
+}
+
+#[test]
+fn a_final_epoch_ends_the_session() {
+    let sessions = FetchSessions::new(1);
+    sessions.begin(&request(0, 0, &[(0, 0)]), 12, 0, || 1).unwrap();
+    assert!(
+        sessions
+            .begin(&request(1, FINAL_EPOCH, &[(0, 0)]), 12, 0, || 2)
+            .unwrap()
+            .session
+            .is_none()
+    );
+    assert_eq!(sessions.counts(), (0, 0));
+}
+
+#[test]
+fn only_news_is_told_and_who_gave_data_goes_last() {
+    let sessions = FetchSessions::new(1);
+    let full = sessions.begin(&request(0, 0, &[(0, 0), (1, 0)]), 12, 0, || 1).unwrap();
+    let (_, session) = full.session.unwrap();
+    let told = Told {
+        high_watermark: 3,
+        log_start_offset: 0,
+    };
+    let key = full.asked[0].key.clone();
+    assert!(session.lock().is_news(&key, told));
+    session.lock().tell(&[(key.clone(), Some(told), true)]);
+    assert!(!session.lock().is_news(&key, told));
+    assert_eq!(
+        offsets(&sessions.begin(&request(1, 1, &[]), 12, 0, || 2).unwrap()),
+        [(1, 0), (0, 0)]
+    );
+    session.lock().tell(&[(key.clone(), None, false)]);
+    assert!(session.lock().is_news(&key, told));
+}

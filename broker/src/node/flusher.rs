@@ -1,0 +1,285 @@
+//! Group commit: one pass syncs what all partitions wrote since the last, then tells each.
+//!
+//! Order in a pass: what is dirty is taken; journal and segments are synced, in either order, since neither vouches for
+//! the other; only then does a replica count what was in the flush. A partition is in one flush at a time, so a later
+//! flush never finishes before an earlier one of the same partition.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use consensus::{Durability, ReplicaFlush};
+use parking_lot::{Condvar, Mutex};
+use storage::disk::Disk;
+use storage::journal::{Journal, JournalError, JournalPosition};
+use storage::log::{CheckpointFiles, LogError, LogFlush};
+
+use super::partition::Partition;
+
+/// From this many files on, one `syncfs` is cheaper than syncing each (measured: 1,000 files 15 ms against 157 ms).
+const SYNC_FILESYSTEM_FROM: usize = 12;
+
+/// The partitions that wait for the flusher.
+#[derive(Default)]
+pub struct FlushQueue {
+    state: Mutex<QueueState>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct QueueState {
+    partitions: VecDeque<Arc<Partition>>,
+    /// The journal waits for a sync of its own.
+    journal: bool,
+    stopped: bool,
+}
+
+/// Work for one pass.
+pub struct Batch {
+    partitions: Vec<Arc<Partition>>,
+}
+
+/// Counts of what the flusher did.
+#[derive(Debug, Default)]
+pub struct FlushCounters {
+    /// Passes.
+    pub passes: AtomicU64,
+    /// `fdatasync` and `fsync` calls on files and directories.
+    pub syncs: AtomicU64,
+    /// `syncfs` calls.
+    pub filesystem_syncs: AtomicU64,
+    /// Syncs that failed.
+    pub failures: AtomicU64,
+    /// `syncfs` calls that failed. No later sync of a directory proves that the names in it are durable which were not at
+    /// that time.
+    pub filesystem_failures: AtomicU64,
+}
+
+impl FlushQueue {
+    /// Queues a partition unless it is queued or in a flush.
+    pub fn push(&self, partition: &Arc<Partition>) {
+        if partition.queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.state.lock().partitions.push_back(partition.clone());
+        self.filled.notify_one();
+    }
+
+    /// Asks for a sync of the journal, though no partition may need it.
+    pub fn push_journal(&self) {
+        self.state.lock().journal = true;
+        self.filled.notify_one();
+    }
+
+    /// What is queued; `None` if nothing is.
+    pub fn take(&self) -> Option<Batch> {
+        let mut state = self.state.lock();
+        Self::drain(&mut state)
+    }
+
+    /// What is queued, waiting until something is; `None` once the queue is stopped and empty.
+    pub fn wait(&self) -> Option<Batch> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(batch) = Self::drain(&mut state) {
+                return Some(batch);
+            }
+            if state.stopped {
+                return None;
+            }
+            self.filled.wait(&mut state);
+        }
+    }
+
+    /// Lets the flusher threads end once all is flushed.
+    pub fn stop(&self) {
+        self.state.lock().stopped = true;
+        self.filled.notify_all();
+    }
+
+    fn drain(state: &mut QueueState) -> Option<Batch> {
+        if state.partitions.is_empty() && !state.journal {
+            return None;
+        }
+        state.journal = false;
+        Some(Batch {
+            partitions: state.partitions.drain(..).collect(),
+        })
+    }
+}
+
+/// What one partition has in a pass, and how its sync ended.
+type Taken = (Arc<Partition>, Option<ReplicaFlush>, Result<(), LogError>);
+
+/// One pass on its way: taken, then synced, then told. Appends go on at any time in between.
+pub struct FlushPass {
+    flushes: Vec<Taken>,
+    /// [`FlushCounters::filesystem_failures`] when it was taken.
+    filesystem_failures: u64,
+}
+
+impl FlushPass {
+    /// Takes what is dirty. With `checkpoint` the logs' derived files are written out as well.
+    pub(super) fn begin(batch: Batch, counters: &FlushCounters, checkpoint: bool) -> Self {
+        counters.passes.fetch_add(1, Ordering::Relaxed);
+        let take = |partition: Arc<Partition>| {
+            let flush = if partition.is_closed() {
+                None
+            } else {
+                partition.take_flush(checkpoint)
+            };
+            (partition, flush, Ok(()))
+        };
+        FlushPass {
+            filesystem_failures: counters.filesystem_failures.load(Ordering::Acquire),
+            flushes: batch.partitions.into_iter().map(take).collect(),
+        }
+    }
+
+    /// Syncs it.
+    pub(super) fn sync(&mut self, disk: &dyn Disk, journal: &Journal, counters: &FlushCounters) {
+        let journal_result = sync_journal(&self.flushes, journal, counters);
+        let synced_all = sync_filesystem(&self.flushes, disk, counters);
+        let names_in_doubt = counters.filesystem_failures.load(Ordering::Acquire) != self.filesystem_failures;
+        for (partition, flush, result) in &mut self.flushes {
+            let Some(flush) = flush else { continue };
+            *result = match &journal_result {
+                Err(error) => Err(poisoned_by(error)),
+                Ok(()) if names_in_doubt && flush.log.as_ref().is_some_and(LogFlush::covers_names) => Err(names_lost()),
+                Ok(()) if synced_all => Ok(()),
+                Ok(()) => sync_log(partition, flush, counters),
+            };
+        }
+    }
+
+    /// Tells every partition, writes the checkpoints that were due, and queues again the partitions that were written to
+    /// meanwhile. Returns the partitions that were in the pass.
+    pub(super) fn end(self, disk: &dyn Disk, queue: &FlushQueue, counters: &FlushCounters) -> Vec<Arc<Partition>> {
+        for (partition, flush, result) in &self.flushes {
+            if let Some(flush) = flush {
+                partition.flushed(flush, result.as_ref().copied());
+            }
+        }
+        write_checkpoints(&self.flushes, disk, counters);
+        let mut flushed = Vec::with_capacity(self.flushes.len());
+        for (partition, _, _) in self.flushes {
+            partition.queued.store(false, Ordering::Release);
+            if partition.wants_flush() {
+                queue.push(&partition);
+            }
+            flushed.push(partition);
+        }
+        flushed
+    }
+}
+
+/// Writes the small files that speak of what is durable now. One filesystem sync does for many what each would need two
+/// syncs for: an orderly stop writes them for every partition.
+fn write_checkpoints(flushes: &[Taken], disk: &dyn Disk, counters: &FlushCounters) {
+    let durable = flushes.iter().filter(|(_, _, result)| result.is_ok());
+    let logs: Vec<&LogFlush> = durable
+        .filter_map(|(_, flush, _)| flush.as_ref()?.log.as_ref())
+        .collect();
+    let checkpoints: Vec<CheckpointFiles<'_>> = logs.iter().filter_map(|log| log.begin_checkpoint()).collect();
+    let (Some(first), true) = (logs.first(), checkpoints.len() >= SYNC_FILESYSTEM_FROM) else {
+        for checkpoint in checkpoints {
+            if checkpoint.sync() && checkpoint.rename() {
+                checkpoint.sync_names();
+                checkpoint.tidy();
+            }
+        }
+        return;
+    };
+    let sync_all = || {
+        counters.filesystem_syncs.fetch_add(1, Ordering::Relaxed);
+        disk.sync_filesystem(first.dir()).is_ok()
+    };
+    let contents_synced = sync_all();
+    let renamed: Vec<_> = checkpoints
+        .into_iter()
+        .filter(|checkpoint| (contents_synced || checkpoint.sync()) && checkpoint.rename())
+        .collect();
+    let names_synced = sync_all();
+    for checkpoint in renamed {
+        if !names_synced {
+            checkpoint.sync_names();
+        }
+        checkpoint.tidy();
+    }
+}
+
+fn sync_journal(flushes: &[Taken], journal: &Journal, counters: &FlushCounters) -> Result<(), JournalError> {
+    let needed = flushes
+        .iter()
+        .filter_map(|(_, flush, _)| flush.as_ref().map(|flush| flush.journal))
+        .max()
+        .unwrap_or(JournalPosition::default());
+    if needed > journal.synced() || journal.needs_sync() || flushes.is_empty() {
+        counters.syncs.fetch_add(1, Ordering::Relaxed);
+        return journal.sync().map(|_| ()).inspect_err(|error| {
+            counters.failures.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(%error, "the journal cannot be synced");
+        });
+    }
+    Ok(())
+}
+
+/// Syncs the whole filesystem where that is cheaper and most of what is dirty is to be durable at once; whether it did.
+/// An error names no file: then each file is synced for itself, and the one that has it fails.
+fn sync_filesystem(flushes: &[Taken], disk: &dyn Disk, counters: &FlushCounters) -> bool {
+    let logs = || {
+        flushes
+            .iter()
+            .filter_map(|(partition, flush, _)| Some((partition, flush.as_ref()?.log.as_ref()?)))
+    };
+    let files: usize = logs().map(|(_, log)| log.count()).sum();
+    if files < SYNC_FILESYSTEM_FROM {
+        return false;
+    }
+    let durable: usize = logs()
+        .filter(|(partition, _)| partition.settings().durability == Durability::Synced)
+        .map(|(_, log)| log.count())
+        .sum();
+    let Some((_, log)) = logs().next() else { return false };
+    if durable * 2 < files {
+        return false;
+    }
+    counters.filesystem_syncs.fetch_add(1, Ordering::Relaxed);
+    match disk.sync_filesystem(log.dir()) {
+        Ok(()) => true,
+        Err(error) => {
+            counters.failures.fetch_add(1, Ordering::Relaxed);
+            counters.filesystem_failures.fetch_add(1, Ordering::Release);
+            tracing::error!(%error, "syncfs failed: syncing file by file");
+            false
+        }
+    }
+}
+
+fn sync_log(partition: &Partition, flush: &ReplicaFlush, counters: &FlushCounters) -> Result<(), LogError> {
+    let Some(log) = &flush.log else { return Ok(()) };
+    counters.syncs.fetch_add(log.count() as u64, Ordering::Relaxed);
+    log.sync().inspect_err(|error| {
+        if partition.is_closed() {
+            return;
+        }
+        counters.failures.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(%error, "a sync failed");
+    })
+}
+
+fn poisoned_by(error: &JournalError) -> LogError {
+    LogError::Io {
+        operation: "sync",
+        path: "the journal".into(),
+        source: std::io::Error::other(error.to_string()),
+    }
+}
+
+fn names_lost() -> LogError {
+    LogError::Io {
+        operation: "sync",
+        path: "the names of new files".into(),
+        source: std::io::Error::other("the filesystem could not be synced"),
+    }
+}

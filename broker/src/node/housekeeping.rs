@@ -1,0 +1,257 @@
+//! What a node does now and then: marks in the journal, flushes of caching partitions, retention, removals.
+//!
+//! Nothing here runs by itself: the owner calls [`Node::housekeep`] every few tens of milliseconds.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use storage::journal::Record;
+
+use super::Node;
+use super::partition::Partition;
+
+/// Progress is noted in the journal this often.
+const MARK_INTERVAL_MS: u64 = 200;
+/// Notes are synced at the latest this long after they were written.
+const MARK_SYNC_MS: u64 = 800;
+/// How often the rarer things are looked at.
+const SLOW_INTERVAL_MS: u64 = 1_000;
+/// How often idle index maps are unmapped and idle producers forgotten.
+const IDLE_INTERVAL_MS: u64 = 30_000;
+
+/// What is to be done later.
+#[derive(Default)]
+pub(super) struct Housekeeping {
+    to_mark: Vec<Arc<Partition>>,
+    to_flush: Vec<(u64, Arc<Partition>)>,
+    to_remove: Vec<(u64, PathBuf)>,
+    /// Partitions with expired segments, and the base offset of the first that stays.
+    to_trim: Vec<(Arc<Partition>, i64)>,
+    next_mark_ms: u64,
+    next_slow_ms: u64,
+    next_idle_ms: u64,
+}
+
+impl Housekeeping {
+    /// The journal is to be told of these partitions' progress.
+    pub(super) fn mark_later(&mut self, partitions: Vec<Arc<Partition>>) {
+        for partition in partitions {
+            if !partition.to_mark.swap(true, Ordering::AcqRel) {
+                self.to_mark.push(partition);
+            }
+        }
+    }
+
+    /// A caching partition is to be flushed by then.
+    pub(super) fn flush_later(&mut self, partition: &Arc<Partition>, due_ms: u64) {
+        if !partition.flush_planned.swap(true, Ordering::AcqRel) {
+            self.to_flush.push((due_ms, partition.clone()));
+        }
+    }
+
+    /// A file or directory is to be removed then.
+    pub(super) fn remove_later(&mut self, path: PathBuf, due_ms: u64) {
+        self.to_remove.push((due_ms, path));
+    }
+}
+
+impl Node {
+    /// Does what is due.
+    pub fn housekeep(&self) {
+        let now = self.clock.monotonic_ms();
+        self.flush_due(now);
+        if self.is_due(now, |state| &mut state.next_mark_ms, MARK_INTERVAL_MS) {
+            self.write_marks();
+        }
+        if self
+            .journal
+            .lazy_since()
+            .is_some_and(|since| since + MARK_SYNC_MS <= now)
+        {
+            self.queue.push_journal();
+        }
+        if self.is_due(now, |state| &mut state.next_slow_ms, SLOW_INTERVAL_MS) {
+            self.measure_free_space();
+            self.remove_due(now);
+            self.open_missing();
+            if let Err(error) = self.journal.rewrite_if_mostly_dead() {
+                tracing::error!(%error, "the journal cannot be rewritten");
+            }
+        }
+        let wall = self.clock.wall_ms();
+        if self.next_retention_ms.load(Ordering::Relaxed) <= wall {
+            self.next_retention_ms
+                .store(wall + self.retention_interval_ms, Ordering::Relaxed);
+            self.run_retention();
+        } else {
+            self.trim();
+        }
+        if self.is_due(now, |state| &mut state.next_idle_ms, IDLE_INTERVAL_MS) {
+            self.release_idle(wall);
+        }
+    }
+
+    fn is_due(&self, now: u64, next: impl Fn(&mut Housekeeping) -> &mut u64, interval: u64) -> bool {
+        let mut state = self.housekeeping.lock();
+        let next = next(&mut state);
+        let due = *next <= now;
+        if due {
+            *next = now + interval;
+        }
+        due
+    }
+
+    /// Sends every caching partition that has something unsynced to the flusher.
+    pub(super) fn flush_cached(&self) {
+        self.cached_bytes.store(0, Ordering::Relaxed);
+        self.flush_due(u64::MAX);
+    }
+
+    fn flush_due(&self, now: u64) {
+        let mut due = Vec::new();
+        self.housekeeping.lock().to_flush.retain(|(at, partition)| {
+            let is_due = *at <= now;
+            if is_due {
+                due.push(partition.clone());
+            }
+            !is_due
+        });
+        for partition in due {
+            partition.flush_planned.store(false, Ordering::Release);
+            self.queue.push(&partition);
+        }
+    }
+
+    /// Notes in the journal how far each flushed partition is synced, and Raft has come.
+    pub(super) fn write_marks(&self) {
+        let partitions = std::mem::take(&mut self.housekeeping.lock().to_mark);
+        let mut records: Vec<(storage::journal::GroupId, Record)> = Vec::new();
+        for partition in partitions {
+            partition.to_mark.store(false, Ordering::Release);
+            if partition.is_closed() {
+                continue;
+            }
+            records.extend(partition.take_mark().into_iter().map(|record| (partition.id, record)));
+        }
+        for records in records.chunks(MARKS_AT_ONCE) {
+            if let Err(error) = self.journal.append_lazily(records, self.clock.monotonic_ms()) {
+                tracing::warn!(%error, "cannot note how far the partitions are synced: the next start reads more");
+            }
+        }
+    }
+
+    fn measure_free_space(&self) {
+        match self.disk.free_bytes(&self.data_dir) {
+            Ok(free) => {
+                let is_full = free < self.reserve_bytes;
+                if self.disk_is_full.swap(is_full, Ordering::Relaxed) != is_full {
+                    let reserve = self.reserve_bytes;
+                    if is_full {
+                        tracing::error!(
+                            free,
+                            reserve,
+                            "the disk is full but for the reserve: no more is produced"
+                        );
+                    } else {
+                        tracing::info!(free, "there is room on the disk again");
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "cannot tell how full the disk is"),
+        }
+    }
+
+    fn remove_due(&self, now: u64) {
+        let mut due = Vec::new();
+        self.housekeeping.lock().to_remove.retain(|(at, path)| {
+            let is_due = *at <= now;
+            if is_due {
+                due.push(path.clone());
+            }
+            !is_due
+        });
+        for path in due {
+            let is_dir = path.to_string_lossy().ends_with(super::open::DELETE_SUFFIX);
+            let removed = if is_dir {
+                self.disk.remove_dir_all(&path)
+            } else {
+                self.disk.remove_file(&path)
+            };
+            if let Err(error) = removed {
+                tracing::debug!(path = %path.display(), %error, "cannot remove what is out of use");
+            }
+        }
+    }
+
+    /// Decides which segments have expired. They go once the log is synced into the segment that stays.
+    pub fn run_retention(&self) {
+        let now = self.clock.wall_ms();
+        for partition in self.topics.load_full().partitions() {
+            let base = partition.with_replica(|replica| replica.expired_before(now)).flatten();
+            if let Some(base) = base {
+                self.queue.push(partition);
+                self.housekeeping.lock().to_trim.push((partition.clone(), base));
+            }
+        }
+        self.trim();
+    }
+
+    /// Removes expired segments where the successor is durable.
+    fn trim(&self) {
+        let waiting = std::mem::take(&mut self.housekeeping.lock().to_trim);
+        for (partition, base) in waiting {
+            match self.remove_segments(&partition, base) {
+                Ok(true) => {}
+                Ok(false) if partition.out_of_service().is_some() => {}
+                Ok(false) => self.housekeeping.lock().to_trim.push((partition, base)),
+                Err(error) => tracing::error!(%partition, error, "cannot remove expired segments"),
+            }
+        }
+    }
+
+    /// Order: the segment that stays is synced, and its name; then the journal has its anchor and a mark in it, synced;
+    /// then the old ones go. Otherwise a crash could leave a mark in a segment that is gone, which is damage.
+    fn remove_segments(&self, partition: &Arc<Partition>, base: i64) -> Result<bool, String> {
+        let records = partition.with_replica(|replica| {
+            let is_durable = replica.synced_end().is_some_and(|end| end.segment_base >= base);
+            Ok(is_durable.then(|| (replica.anchor_for(base), replica.take_mark())))
+        });
+        let Some((anchor, mark)) = records.flatten() else {
+            return Ok(false);
+        };
+        let anchor = anchor.ok_or("the journal has no anchor for the segment that becomes the first")?;
+        let records: Vec<_> = std::iter::once(anchor)
+            .chain(mark)
+            .map(|record| (partition.id, record))
+            .collect();
+        self.journal.append(&records).map_err(|error| error.to_string())?;
+        self.journal.sync().map_err(|error| error.to_string())?;
+        let Some(aside) = partition.with_replica(|replica| replica.remove_before(base)) else {
+            return Ok(false);
+        };
+        let delay = partition.settings().log.file_delete_delay_ms.max(0) as u64;
+        let now = self.clock.monotonic_ms();
+        let dropped = [(partition.id, Record::AnchorsDropped { below: base })];
+        self.journal
+            .append_lazily(&dropped, now)
+            .map_err(|error| error.to_string())?;
+        let mut state = self.housekeeping.lock();
+        for path in aside {
+            state.remove_later(path, now + delay);
+        }
+        tracing::info!(%partition, log_start_offset = base, "expired segments are removed");
+        Ok(true)
+    }
+
+    fn release_idle(&self, wall: i64) {
+        for partition in self.topics.load_full().partitions() {
+            partition.reader().release_idle_maps();
+            partition.prune_waiters();
+            let _ = partition.with_replica(|replica| replica.with_log(|log| log.expire_producers(wall)));
+        }
+    }
+}
+
+/// Records in one write of the journal.
+const MARKS_AT_ONCE: usize = 4096;

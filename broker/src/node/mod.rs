@@ -1,0 +1,285 @@
+//! A node: its partitions, their journal and flusher, and the cluster's metadata as this node knows it.
+//!
+//! Synchronous but for the waiting: tokio's server drives it, and so does the simulation, which calls the same methods in
+//! an order of its own, with its own disk and clock.
+
+mod clock;
+mod data_dir;
+mod flusher;
+mod housekeeping;
+mod metadata_log;
+mod open;
+mod partition;
+mod start;
+mod sync_topics;
+pub mod topic_id;
+mod topics;
+mod waiters;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use arc_swap::{ArcSwap, Guard};
+use consensus::{Append, AppendError, Durability};
+use parking_lot::Mutex;
+use storage::disk::Disk;
+use storage::journal::Journal;
+use storage::record_batch::ProducedBatch;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+pub use clock::{Clock, SystemClock};
+pub use data_dir::{DataDirError, FORMAT, Meta};
+pub use flusher::{FlushCounters, FlushPass, FlushQueue};
+pub use metadata_log::{MetadataError, Proposal, TOPIC as METADATA_TOPIC, TOPIC_ID as METADATA_TOPIC_ID};
+pub use partition::{HighWatermarkObserver, Partition, PartitionSettings};
+pub use start::{OpenNode, StartError};
+pub use topics::{LocalTopic, TopicMap, Topics};
+pub use waiters::Committed;
+
+use crate::controller::decide::Decision;
+use crate::controller::image::{Image, Overrides};
+use housekeeping::Housekeeping;
+use metadata_log::Appended;
+
+/// What the configuration means for a topic's partitions.
+pub trait TopicSettings: Send + Sync {
+    /// The settings of a partition of `topic`, whose own configuration is `overrides`. `broker` are the broker-level
+    /// overrides in force: the cluster's default, under the node's own.
+    fn partition_settings(&self, topic: &str, overrides: &Overrides, broker: &Overrides) -> PartitionSettings;
+}
+
+/// Told of what happens to this node's topics; called while the metadata is applied, so it must not wait.
+pub trait TopicObserver: Send + Sync {
+    /// A partition was opened (at start, or just created).
+    fn opened(&self, partition: &Arc<Partition>);
+    /// A topic is gone.
+    fn removed(&self, topic: &str, id: Uuid);
+    /// The configuration of topics or brokers changed.
+    fn configured(&self, image: &Image);
+}
+
+/// A node.
+pub struct Node {
+    disk: Arc<dyn Disk>,
+    data_dir: PathBuf,
+    clock: Arc<dyn Clock>,
+    meta: Meta,
+    settings: Arc<dyn TopicSettings>,
+    journal: Arc<Journal>,
+    queue: FlushQueue,
+    counters: FlushCounters,
+    topics: TopicMap,
+    metadata: Arc<Partition>,
+    /// The committed image.
+    image: ArcSwap<Image>,
+    /// The image with all that was appended: what decisions see.
+    appended: Mutex<Appended>,
+    /// Held while committed metadata is applied.
+    applying: Mutex<()>,
+    /// The metadata offset up to which the image is applied, and its topics opened.
+    applied: watch::Sender<i64>,
+    observer: OnceLock<Arc<dyn TopicObserver>>,
+    housekeeping: Mutex<Housekeeping>,
+    disk_is_full: AtomicBool,
+    reserve_bytes: u64,
+    /// Bytes written to caching partitions since all of them were last sent to the flusher.
+    cached_bytes: AtomicU64,
+    /// `write.caching.flush.bytes`.
+    max_cached_bytes: u64,
+    next_retention_ms: AtomicI64,
+    retention_interval_ms: i64,
+    this: Weak<Node>,
+}
+
+impl Node {
+    /// The cluster's id and the node's.
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// The node's clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// This node's partitions.
+    pub fn topics(&self) -> &TopicMap {
+        &self.topics
+    }
+
+    /// The metadata as committed and applied here.
+    pub fn image(&self) -> Guard<Arc<Image>> {
+        self.image.load()
+    }
+
+    /// The metadata's own partition.
+    pub fn metadata_partition(&self) -> &Arc<Partition> {
+        &self.metadata
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    /// What the flusher did so far.
+    pub fn flush_counters(&self) -> &FlushCounters {
+        &self.counters
+    }
+
+    /// Who is told of topics. Set once; it is told of every partition that is open already.
+    pub fn set_observer(&self, observer: Arc<dyn TopicObserver>) {
+        let _nothing_changes = self.applying.lock();
+        for partition in self.topics.load().partitions() {
+            observer.opened(partition);
+        }
+        observer.configured(&self.image.load());
+        assert!(self.observer.set(observer).is_ok(), "a node has one observer");
+    }
+
+    /// Appends a batch to a partition that this node leads, and has it flushed.
+    pub fn append(&self, partition: &Arc<Partition>, batch: &ProducedBatch) -> Result<Append, AppendError> {
+        if self.disk_is_full.load(Ordering::Relaxed) && !partition.topic.starts_with("__") {
+            let path = partition.reader().files().dir.clone();
+            return Err(storage::log::LogError::Full { path }.into());
+        }
+        let append = partition.append(batch, self.clock.wall_ms())?;
+        self.written(partition, batch.bytes.len());
+        Ok(append)
+    }
+
+    /// Sees to it that what was written to a partition is flushed: at once, or in time.
+    fn written(&self, partition: &Arc<Partition>, bytes: usize) {
+        let settings = partition.settings();
+        if settings.durability == Durability::Synced || partition.wants_flush() {
+            self.queue.push(partition);
+            return;
+        }
+        if !partition.flush_planned.load(Ordering::Acquire) {
+            let due = self.clock.monotonic_ms() + settings.flush_ms;
+            self.housekeeping.lock().flush_later(partition, due);
+        }
+        if self.cached_bytes.fetch_add(bytes as u64, Ordering::Relaxed) >= self.max_cached_bytes {
+            self.flush_cached();
+        }
+    }
+
+    /// Decides on the metadata, and appends what was decided. Give the answer after [`Node::applied`] has passed its
+    /// offset.
+    pub fn propose<R>(&self, decide: impl FnOnce(&Image) -> Decision<R>) -> Result<Proposal<R>, MetadataError> {
+        let proposal = {
+            let mut appended = self.appended.lock();
+            let decision = decide(&appended.image);
+            appended.propose(&self.metadata, decision, self.clock.wall_ms())?
+        };
+        if proposal.offset.is_some() {
+            self.queue.push(&self.metadata);
+        }
+        Ok(proposal)
+    }
+
+    /// The metadata offset up to which everything is applied on this node, for waiting.
+    pub fn applied(&self) -> watch::Receiver<i64> {
+        self.applied.subscribe()
+    }
+
+    /// One pass of the flusher, if anything is queued; whether there was.
+    pub fn flush_pass(&self) -> bool {
+        match self.queue.take() {
+            Some(batch) => {
+                self.flush(batch, false);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The flusher's thread: passes until [`Node::stop`].
+    pub fn run_flusher(&self) {
+        while let Some(batch) = self.queue.wait() {
+            self.flush(batch, false);
+        }
+    }
+
+    fn flush(&self, batch: flusher::Batch, checkpoint: bool) {
+        let mut pass = FlushPass::begin(batch, &self.counters, checkpoint);
+        self.sync_flush(&mut pass);
+        self.end_flush(pass);
+    }
+
+    /// [`Node::flush_pass`] in three parts, for who wants to act in between: takes what is queued, if anything is.
+    pub fn begin_flush(&self) -> Option<FlushPass> {
+        self.queue
+            .take()
+            .map(|batch| FlushPass::begin(batch, &self.counters, false))
+    }
+
+    /// The second part: syncs it.
+    pub fn sync_flush(&self, pass: &mut FlushPass) {
+        let failures = || self.counters.filesystem_failures.load(Ordering::Acquire);
+        let before = failures();
+        pass.sync(&*self.disk, &self.journal, &self.counters);
+        if failures() != before {
+            // An error of the filesystem names nobody: new names that wait for another pass are in doubt as well.
+            for partition in self
+                .topics
+                .load_full()
+                .partitions()
+                .chain(std::iter::once(&self.metadata))
+            {
+                partition.doubt_names();
+            }
+        }
+    }
+
+    /// The last part: what was synced counts from now on.
+    pub fn end_flush(&self, pass: FlushPass) {
+        let flushed = pass.end(&*self.disk, &self.queue, &self.counters);
+        self.housekeeping.lock().mark_later(flushed);
+    }
+
+    /// Partitions that are out of service, each with the reason.
+    pub fn out_of_service(&self) -> Vec<(String, String)> {
+        let topics = self.topics.load();
+        let partitions = topics.partitions().chain(std::iter::once(&self.metadata));
+        partitions
+            .filter_map(|partition| Some((partition.to_string(), partition.out_of_service()?)))
+            .collect()
+    }
+
+    /// Lets the flusher's threads end once all that is queued is flushed. Nothing may be appended any more.
+    pub fn stop_flushers(&self) {
+        self.queue.stop();
+    }
+
+    /// Stops in order: everything is synced and checkpointed, and the journal says so. The flusher's threads have ended.
+    pub fn stop(&self) {
+        while self.flush_pass() {}
+        let topics = self.topics.load_full();
+        let all: Vec<_> = topics
+            .partitions()
+            .chain(std::iter::once(&self.metadata))
+            .cloned()
+            .collect();
+        for partition in &all {
+            self.queue.push(partition);
+        }
+        if let Some(batch) = self.queue.take() {
+            self.flush(batch, true);
+        }
+        while self.flush_pass() {}
+        self.write_marks();
+        let sound = all
+            .iter()
+            .all(|partition| partition.out_of_service().is_none() && !partition.needs_flush());
+        if !sound {
+            tracing::warn!("some partitions are out of service: the next start verifies all");
+            return;
+        }
+        if let Err(error) = self.journal.stopped() {
+            tracing::error!(%error, "the orderly stop could not be noted: the next start verifies all");
+        }
+    }
+}

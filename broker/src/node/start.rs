@@ -1,0 +1,263 @@
+//! Starts a node: data directory, journal, metadata, then every partition.
+//!
+//! Order: the metadata's group commits its own term's entry first; only then are directories made or removed and other
+//! groups opened. A directory that is missing while the journal has a synced mark for it is damage, not a new partition.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use consensus::ReplicaError;
+use parking_lot::Mutex;
+use storage::disk::Disk;
+use storage::journal::{GroupId, Journal, JournalError, Record, RecoveredJournal};
+use storage::log::{LogFiles, StopKind};
+use tokio::sync::watch;
+
+use super::data_dir::{self, DataDirError, Meta};
+use super::flusher::{FlushCounters, FlushQueue};
+use super::housekeeping::Housekeeping;
+use super::metadata_log::{Appended, MetadataError, TOPIC, TOPIC_ID, replay};
+use super::open::{DELETE_SUFFIX, OpenPartition};
+use super::partition::{Partition, PartitionSettings};
+use super::sync_topics::ApplyMetadata;
+use super::topics::TopicMap;
+use super::{Clock, Node, TopicSettings};
+use crate::controller::image::Image;
+
+/// What it takes to start a node.
+pub struct OpenNode {
+    /// The disk.
+    pub disk: Arc<dyn Disk>,
+    /// The data directory, locked by the caller.
+    pub data_dir: PathBuf,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// `node.id`.
+    pub node_id: u64,
+    /// The cluster id, should this be a new directory.
+    pub new_cluster_id: String,
+    /// What configuration means for topics.
+    pub settings: Arc<dyn TopicSettings>,
+    /// The settings of the metadata log itself.
+    pub metadata_settings: PartitionSettings,
+    /// Bytes kept free on the disk for the journal, offsets and deletions.
+    pub reserve_bytes: u64,
+    /// `log.retention.check.interval.ms`.
+    pub retention_interval_ms: i64,
+    /// `write.caching.flush.bytes`: bytes in the page cache, of all caching partitions, that cause a flush.
+    pub max_cached_bytes: u64,
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The metadata's replica.
+    #[error("the cluster's metadata cannot be opened: {0}")]
+    Replica(#[from] ReplicaError),
+    /// The metadata's log is damaged.
+    #[error(
+        "the cluster's metadata is damaged: {0}: restore the data directory from a copy, or run `weir log repair \
+         --accept-loss` on its partition"
+    )]
+    Damaged(String),
+    /// The metadata's content.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The disk refused.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+}
+
+/// Passes until the metadata leads; one voter needs one.
+const MAX_PASSES_TO_LEAD: usize = 8;
+
+impl OpenNode {
+    /// Starts the node: on return every partition that is not quarantined takes batches.
+    pub fn run(self) -> Result<Arc<Node>, StartError> {
+        let meta = data_dir::open(&*self.disk, &self.data_dir, self.node_id, &self.new_cluster_id)?;
+        let (journal, recovered) = Journal::open(self.disk.clone(), &self.data_dir)?;
+        let boot_id = self.disk.boot_id().map_err(|source| StartError::Io {
+            path: "the boot id".into(),
+            source,
+        })?;
+        let stop = stop_kind(&recovered, &boot_id);
+        let journal = Arc::new(journal);
+        let metadata = Arc::new(self.open_metadata(&journal, stop)?);
+        if let Some(reason) = metadata.out_of_service() {
+            return Err(StartError::Damaged(reason));
+        }
+        let image = Image::empty(&meta.cluster_id);
+        let node = Arc::new_cyclic(|this| Node {
+            disk: self.disk,
+            data_dir: self.data_dir,
+            clock: self.clock,
+            meta,
+            settings: self.settings,
+            journal,
+            queue: FlushQueue::default(),
+            counters: FlushCounters::default(),
+            topics: TopicMap::default(),
+            metadata,
+            image: ArcSwap::from_pointee(image.clone()),
+            appended: Mutex::new(Appended { image }),
+            applying: Mutex::new(()),
+            applied: watch::Sender::new(0),
+            observer: OnceLock::new(),
+            housekeeping: Mutex::new(Housekeeping::default()),
+            disk_is_full: AtomicBool::new(false),
+            reserve_bytes: self.reserve_bytes,
+            cached_bytes: AtomicU64::new(0),
+            max_cached_bytes: self.max_cached_bytes,
+            next_retention_ms: AtomicI64::new(i64::MAX),
+            retention_interval_ms: self.retention_interval_ms,
+            this: this.clone(),
+        });
+        node.lead_metadata()?;
+        node.load_topics(&recovered, stop, &boot_id)?;
+        Ok(node)
+    }
+
+    fn open_metadata(&self, journal: &Arc<Journal>, stop: StopKind) -> Result<Partition, ReplicaError> {
+        let id = GroupId {
+            topic_id: TOPIC_ID,
+            partition: 0,
+        };
+        OpenPartition {
+            topic: TOPIC.into(),
+            id,
+            files: LogFiles {
+                disk: self.disk.clone(),
+                dir: self.data_dir.join(format!("{TOPIC}-0")),
+            },
+            settings: self.metadata_settings.clone(),
+            node_id: self.node_id,
+            voters: &[self.node_id],
+            journal,
+            state: journal.group(id).unwrap_or_default(),
+            stop,
+            now_ms: self.clock.wall_ms(),
+        }
+        .run()
+    }
+}
+
+impl Node {
+    fn lead_metadata(&self) -> Result<(), StartError> {
+        for _ in 0..MAX_PASSES_TO_LEAD {
+            self.queue.push(&self.metadata);
+            self.flush_pass();
+            if self.metadata.is_writable() {
+                return Ok(());
+            }
+        }
+        let reason = self
+            .metadata
+            .out_of_service()
+            .unwrap_or_else(|| "its group has no leader".to_string());
+        Err(StartError::Damaged(reason))
+    }
+
+    fn load_topics(&self, recovered: &RecoveredJournal, stop: StopKind, boot_id: &str) -> Result<(), StartError> {
+        let image = replay(self.metadata.reader(), &self.image.load())?;
+        self.appended.lock().image = image.clone();
+        self.remove_strays(&image, recovered)?;
+        self.open_topics(&image, stop);
+        let offset = image.offset() + 1;
+        self.image.store(Arc::new(image));
+        self.applied.send_replace(offset);
+        self.metadata.set_observer(Arc::new(ApplyMetadata(self.this.clone())));
+        while self.flush_pass() {}
+        // From here on a later start need not verify what this one has.
+        self.journal.started(boot_id)?;
+        self.write_marks();
+        self.journal.sync()?;
+        self.next_retention_ms.store(
+            self.clock.wall_ms() + self.retention_interval_ms,
+            std::sync::atomic::Ordering::Relaxed,
+        );
+        Ok(())
+    }
+
+    /// Removes the directories and the journal's groups of topics that the metadata no longer has.
+    fn remove_strays(&self, image: &Image, recovered: &RecoveredJournal) -> Result<(), StartError> {
+        let mut expected: BTreeSet<String> = BTreeSet::from([format!("{TOPIC}-0")]);
+        let mut groups: BTreeSet<GroupId> = BTreeSet::from([GroupId {
+            topic_id: TOPIC_ID,
+            partition: 0,
+        }]);
+        for topic in image.topics() {
+            for index in 0..topic.partitions.len() as i32 {
+                expected.insert(format!("{}-{index}", topic.name));
+                groups.insert(GroupId {
+                    topic_id: topic.id,
+                    partition: index,
+                });
+            }
+        }
+        let entries = self.disk.list(&self.data_dir).map_err(|source| StartError::Io {
+            path: self.data_dir.clone(),
+            source,
+        })?;
+        for entry in entries
+            .iter()
+            .filter(|entry| entry.is_dir && !expected.contains(&entry.name))
+        {
+            if !entry.name.ends_with(DELETE_SUFFIX) && !is_partition_name(&entry.name) {
+                continue;
+            }
+            let dir = self.data_dir.join(&entry.name);
+            tracing::info!(dir = %dir.display(), "removing the directory of a deleted topic");
+            if let Err(error) = self.disk.remove_dir_all(&dir) {
+                tracing::warn!(dir = %dir.display(), %error, "cannot remove it");
+            }
+        }
+        let gone: Vec<_> = recovered
+            .groups
+            .keys()
+            .filter(|group| !groups.contains(group))
+            .map(|&group| (group, Record::GroupRemoved))
+            .collect();
+        if !gone.is_empty() {
+            self.journal.append_lazily(&gone, self.clock.monotonic_ms())?;
+        }
+        Ok(())
+    }
+}
+
+fn stop_kind(journal: &RecoveredJournal, boot_id: &str) -> StopKind {
+    match &journal.last_boot_id {
+        _ if journal.clean_shutdown => StopKind::Clean,
+        Some(last) if last == boot_id => StopKind::Killed,
+        // Without a start noted nothing was acknowledged.
+        _ => StopKind::Rebooted,
+    }
+}
+
+/// `<topic>-<number>`: what a partition's directory is called.
+fn is_partition_name(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(topic, index)| {
+        !topic.is_empty() && !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// The node's identity, for messages.
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Meta { cluster_id, node_id } = &self.meta;
+        write!(f, "Node({node_id} of {cluster_id})")
+    }
+}

@@ -1,0 +1,73 @@
+//! The node's gauges and counters, read when somebody scrapes.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::metrics::{Collector, Kind, TextWriter};
+use crate::node::{Node, Partition};
+
+/// Partitions whose own series are written; of more than these only the sums are.
+const MAX_SERIES: usize = 10_000;
+
+/// Reads a node.
+pub(super) struct NodeCollector {
+    node: Arc<Node>,
+}
+
+impl NodeCollector {
+    pub(super) fn new(node: Arc<Node>) -> Self {
+        NodeCollector { node }
+    }
+}
+
+impl Collector for NodeCollector {
+    fn collect(&self, out: &mut TextWriter) {
+        let topics = self.node.topics().load_full();
+        let partitions: Vec<&Arc<Partition>> = topics.partitions().take(MAX_SERIES).collect();
+        out.single(
+            "weir_partitions",
+            Kind::Gauge,
+            "Partitions on this node",
+            topics.partitions().count() as f64,
+        );
+        let mut family = |name: &'static str, help: &str, value: &dyn Fn(&Partition) -> f64| {
+            out.family(name, Kind::Gauge, help);
+            for partition in &partitions {
+                let index = partition.id.partition.to_string();
+                out.sample(&[("topic", &partition.topic), ("partition", &index)], value(partition));
+            }
+        };
+        family("weir_log_size_bytes", "Bytes of a partition's segments", &|p| {
+            p.reader().size() as f64
+        });
+        family("weir_log_start_offset", "First offset of a partition's log", &|p| {
+            p.reader().start_offset() as f64
+        });
+        family(
+            "weir_log_end_offset",
+            "Offset that a partition's next record gets",
+            &|p| p.reader().end_offset() as f64,
+        );
+        family(
+            "weir_log_high_watermark",
+            "Offset below which a partition's records are committed",
+            &|p| p.reader().high_watermark().offset as f64,
+        );
+        let out_of_service = self.node.out_of_service();
+        out.family(
+            "weir_partitions_out_of_service",
+            Kind::Gauge,
+            "Partitions quarantined, or down until a restart",
+        );
+        out.sample(&[], out_of_service.len() as f64);
+        let counters = self.node.flush_counters();
+        for (name, help, counter) in [
+            ("weir_flush_passes_total", "Passes of the flushers", &counters.passes),
+            ("weir_fsyncs_total", "fdatasync and fsync calls", &counters.syncs),
+            ("weir_syncfs_total", "syncfs calls", &counters.filesystem_syncs),
+            ("weir_sync_failures_total", "Syncs that failed", &counters.failures),
+        ] {
+            out.single(name, Kind::Counter, help, counter.load(Ordering::Relaxed) as f64);
+        }
+    }
+}

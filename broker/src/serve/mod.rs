@@ -1,0 +1,336 @@
+//! `weir serve`: from a configuration to a broker that serves, and back to an orderly stop.
+//!
+//! Order at start: addresses are bound (so that a port in use is told before anything is opened), the data directory is
+//! locked, the node opened, this broker registered; then connections are accepted and the ready line is printed. Order
+//! at stop: no new connections, what is in flight is answered, everything is synced and checkpointed, the journal notes
+//! the stop.
+
+mod collect;
+mod logging;
+mod readiness;
+mod signals;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use storage::disk::{DirLock, Disk, LockError, RealDisk};
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use crate::api::{Api, Context};
+use crate::cli::{LoadError, ServeArgs, host_name};
+use crate::config::{BrokerConfig, HostPort};
+use crate::connection::Limits;
+use crate::controller::decide::{Registration, register_broker};
+use crate::controller::record::BrokerEndpoint;
+use crate::coordinator::Coordinators;
+use crate::metrics::Metrics;
+use crate::node::{Clock, Node, OpenNode, StartError, SystemClock, topic_id};
+use crate::server::{ConnectionQuotas, Server};
+use crate::settings::{ConfiguredTopics, LiveConfig, Observers, metadata_partition};
+
+/// How long a stop may take, requests in flight included.
+const STOP_TIMEOUT: Duration = Duration::from_secs(8);
+/// At least this many threads, so that one append that the kernel throttles stalls few.
+const MIN_WORKERS: usize = 4;
+/// How often the node looks for what is due.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_millis(20);
+/// Threads that sync: while one waits for the disk, the other takes what came meanwhile.
+const FLUSHERS: usize = 2;
+/// Bytes kept free on the disk for the journal, offsets and deletions.
+const RESERVE_BYTES: u64 = 64 << 20;
+
+/// Why the broker does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] LoadError),
+    /// The log settings.
+    #[error("--log {0}")]
+    Log(String),
+    /// A socket.
+    #[error("cannot listen on {address}: {source}: stop what uses it, or choose another with {flag}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// The flag that sets it.
+        flag: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The data directory cannot be written.
+    #[error(
+        "cannot use {path} as data directory: {source}: check that this user may write there, or choose another with --data-dir"
+    )]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// Another process has the data directory.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The node.
+    #[error(transparent)]
+    Node(#[from] StartError),
+    /// The broker could not be registered in the metadata.
+    #[error("cannot register this broker in the cluster's metadata: {0}")]
+    Register(String),
+    /// Threads or the runtime.
+    #[error("cannot start threads: {0}")]
+    Threads(std::io::Error),
+}
+
+/// Runs the broker until it is told to stop.
+pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
+    let started = Instant::now();
+    logging::start(&args.log, args.log_format).map_err(ServeError::Log)?;
+    let config = Arc::new(args.load(&host_name())?);
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    raise_descriptor_limit();
+    let workers = std::thread::available_parallelism()
+        .map_or(MIN_WORKERS, usize::from)
+        .max(MIN_WORKERS);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .thread_name("weir")
+        .build()
+        .map_err(ServeError::Threads)?;
+    let result = runtime.block_on(serve(config, started));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeError> {
+    let mut stop = signals::Stop::install().map_err(ServeError::Threads)?;
+    let kafka = bind(&config.listeners.listen, "--listen").await?;
+    let admin = bind(&config.admin_listen, "--admin-listen").await?;
+    let (kafka_address, admin_address) = (local(&kafka), local(&admin));
+    let _lock = lock_data_dir(&config)?;
+    let node = open_node(&config)?;
+    let flushers = start_flushers(&node)?;
+    register(&node, &config, &kafka).await?;
+
+    let metrics = Arc::new(Metrics::default());
+    let context = Arc::new(Context::new(node.clone(), config.clone()));
+    let coordinators = context.coordinators.clone();
+    let live_config = Arc::new(LiveConfig::new(context.config.clone()));
+    node.set_observer(Arc::new(Observers::new(vec![live_config, coordinators.clone()])));
+    let readiness = Arc::new(readiness::NodeReadiness::new(node.clone()));
+    metrics.register(Arc::new(collect::NodeCollector::new(node.clone())));
+    metrics.register(coordinators.clone());
+    tokio::spawn(coordinators.clone().run_timers());
+    let api = Arc::new(Api::new(context.clone()));
+    let server = Server::new(api, limits(&config), quotas(&config), metrics.clone());
+    server.listen(kafka);
+    tokio::spawn(crate::admin_http::serve(admin, readiness, metrics));
+    let housekeeping = tokio::spawn(housekeep(node.clone(), coordinators.clone()));
+    say_ready(&kafka_address, &admin_address, started);
+
+    let signal = stop.wait().await;
+    tracing::info!(signal, "stopping");
+    tokio::spawn(async move {
+        stop.wait().await;
+        tracing::warn!("stopping at once");
+        std::process::exit(1);
+    });
+    // First, for a member that waits for its group would hold its connection until the deadline.
+    let stopping = coordinators.clone();
+    let _ = tokio::task::spawn_blocking(move || stopping.stop()).await;
+    let cut = server.stop(STOP_TIMEOUT).await;
+    if cut > 0 {
+        tracing::warn!(
+            connections = cut,
+            "connections had requests in flight when the time was over"
+        );
+    }
+    housekeeping.abort();
+    let _ = housekeeping.await;
+    let stopped = tokio::task::spawn_blocking(move || {
+        node.stop_flushers();
+        for flusher in flushers {
+            let _ = flusher.join();
+        }
+        node.stop();
+    });
+    let _ = stopped.await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn bind(address: &HostPort, flag: &'static str) -> Result<TcpListener, ServeError> {
+    let host = if address.host.is_empty() {
+        "0.0.0.0"
+    } else {
+        &address.host
+    };
+    let listen = |source| ServeError::Listen {
+        address: address.to_string(),
+        flag,
+        source,
+    };
+    TcpListener::bind((host, address.port)).await.map_err(listen)
+}
+
+fn local(listener: &TcpListener) -> String {
+    listener
+        .local_addr()
+        .map_or_else(|_| "unknown".to_string(), |address| address.to_string())
+}
+
+fn lock_data_dir(config: &BrokerConfig) -> Result<DirLock, ServeError> {
+    let path = config.data_dir.clone();
+    std::fs::create_dir_all(&path).map_err(|source| ServeError::DataDir {
+        path: path.clone(),
+        source,
+    })?;
+    match DirLock::acquire(&path) {
+        Ok(lock) => Ok(lock),
+        Err(LockError::Io { source, .. }) => Err(ServeError::DataDir { path, source }),
+        Err(held) => Err(held.into()),
+    }
+}
+
+fn open_node(config: &Arc<BrokerConfig>) -> Result<Arc<Node>, ServeError> {
+    let boot_id = std::env::var_os("WEIR_BOOT_ID_FILE").map(PathBuf::from);
+    let descriptors = descriptor_limit() / 2;
+    let disk = match boot_id {
+        Some(path) => RealDisk::with_boot_id_path(descriptors, path),
+        None => RealDisk::new(descriptors),
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let open = OpenNode {
+        disk: Arc::new(disk) as Arc<dyn Disk>,
+        data_dir: config.data_dir.clone(),
+        clock,
+        node_id: config.node_id as u64,
+        new_cluster_id: topic_id::encode(Uuid::new_v4()),
+        settings: Arc::new(ConfiguredTopics::new(config.clone())),
+        metadata_settings: metadata_partition(),
+        reserve_bytes: RESERVE_BYTES,
+        retention_interval_ms: config.log.retention_check_interval_ms as i64,
+        max_cached_bytes: config.log.write_caching_flush_bytes,
+    };
+    Ok(open.run()?)
+}
+
+fn start_flushers(node: &Arc<Node>) -> Result<Vec<std::thread::JoinHandle<()>>, ServeError> {
+    (0..FLUSHERS)
+        .map(|number| {
+            let node = node.clone();
+            let thread = std::thread::Builder::new().name(format!("weir-flush-{number}"));
+            thread.spawn(move || node.run_flusher()).map_err(ServeError::Threads)
+        })
+        .collect()
+}
+
+/// Puts the broker's address into the metadata, if it is not there as it is.
+async fn register(node: &Arc<Node>, config: &BrokerConfig, listener: &TcpListener) -> Result<(), ServeError> {
+    let error = |error: &dyn std::fmt::Display| ServeError::Register(error.to_string());
+    let bound = listener.local_addr().map_err(|source| error(&source))?.port();
+    let advertised = &config.listeners.advertised;
+    let port = if advertised.port == 0 { bound } else { advertised.port };
+    let registration = Registration {
+        node_id: config.node_id,
+        incarnation_id: Uuid::new_v4(),
+        endpoints: vec![BrokerEndpoint {
+            name: config.listeners.name.clone(),
+            host: advertised.host.clone(),
+            port,
+            security_protocol: 0,
+        }],
+        rack: config.rack.clone(),
+    };
+    let proposal = node
+        .propose(|image| register_broker(image, &registration))
+        .map_err(|refused| error(&refused))?;
+    if let Some(offset) = proposal.offset {
+        let mut applied = node.applied();
+        applied
+            .wait_for(|&applied| applied >= offset)
+            .await
+            .map_err(|gone| error(&gone))?;
+    }
+    Ok(())
+}
+
+async fn housekeep(node: Arc<Node>, coordinators: Arc<Coordinators>) {
+    let mut interval = tokio::time::interval(HOUSEKEEPING_INTERVAL);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        let (node, coordinators) = (node.clone(), coordinators.clone());
+        let work = tokio::task::spawn_blocking(move || {
+            node.housekeep();
+            coordinators.housekeep();
+        });
+        if let Err(error) = work.await {
+            tracing::error!(%error, "housekeeping failed");
+        }
+    }
+}
+
+fn say_ready(kafka: &str, admin: &str, started: Instant) {
+    let line = format!(
+        "weir ready kafka={kafka} admin={admin} in={} ms\n",
+        started.elapsed().as_millis()
+    );
+    let mut out = std::io::stdout();
+    // Nobody may be reading: the broker serves all the same.
+    let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+}
+
+fn limits(config: &BrokerConfig) -> Limits {
+    let network = &config.network;
+    let defaults = Limits::default();
+    Limits {
+        max_frame_bytes: network.socket_request_max_bytes,
+        max_request_bytes: network.max_request_bytes,
+        in_flight_bytes: network.queued_max_request_bytes.unwrap_or(usize::MAX >> 4),
+        max_pipelined: network.max_pipelined_requests,
+        idle_timeout: network
+            .connections_max_idle_ms
+            .map_or(Duration::MAX, Duration::from_millis),
+        ..defaults
+    }
+}
+
+fn quotas(config: &BrokerConfig) -> ConnectionQuotas {
+    let network = &config.network;
+    ConnectionQuotas {
+        max_connections: network.max_connections,
+        max_per_ip: network.max_connections_per_ip,
+        per_ip_overrides: network
+            .max_connections_per_ip_overrides
+            .iter()
+            .filter_map(|(host, &limit)| Some((host.parse().ok()?, limit)))
+            .collect(),
+    }
+}
+
+/// The soft limit of open files, raised to the hard one: many users have 1,024.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    ) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
+fn descriptor_limit() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current.map_or(1 << 20, |limit| limit as usize)
+}
