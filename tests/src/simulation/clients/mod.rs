@@ -1,0 +1,6 @@
+//! Clients: each remembers what it sent and what it was told.
+
+pub(crate) mod consumer;
+pub(crate) mod groups;
+pub(crate) mod metadata;
+pub(crate) mod producer;

@@ -1,0 +1,107 @@
+//! What the indexes answer, against a walk over everything that was seen.
+
+use std::sync::Arc;
+
+use broker::node::Partition;
+use storage::log::LogError;
+
+use super::super::model::PartitionModel;
+use super::super::report::{Broken, broken};
+use super::super::world::World;
+
+const INDEX: &str = "7 what the index answers is what a scan finds";
+
+impl World {
+    /// Reads at any offset, and asks for any time.
+    pub(crate) fn check_lookups(&mut self) -> Result<(), Broken> {
+        let partitions = self.user_partitions();
+        let Some(index) = self.random.index(partitions.len()) else {
+            return Ok(());
+        };
+        let partition = partitions[index].clone();
+        if partition.out_of_service().is_some() {
+            return Ok(());
+        }
+        let end = self.model(&partition).end();
+        self.read_from(&partition, end)?;
+        self.check_offset(&partition)?;
+        self.check_time(&partition)
+    }
+
+    fn check_offset(&mut self, partition: &Arc<Partition>) -> Result<(), Broken> {
+        let reader = partition.reader().clone();
+        let (start, limit) = (reader.start_offset(), reader.high_watermark());
+        if start >= limit.offset {
+            return Ok(());
+        }
+        let from = self.random.between(start as u64, limit.offset as u64 - 1) as i64;
+        let max_bytes = self.random.between(1, 600);
+        self.report.checked(INDEX);
+        let bytes = match reader.read(from, limit, max_bytes) {
+            Ok(Some(slice)) => slice.read(),
+            Ok(None) => {
+                return broken(
+                    INDEX,
+                    format!("{partition} has nothing at {from} below {}", limit.offset),
+                );
+            }
+            Err(LogError::Io { source, .. }) => Err(source),
+            Err(_) if self.model(partition).flipped.is_some() => return Ok(()),
+            Err(error) => return broken(INDEX, format!("{partition} at {from}: {error}")),
+        };
+        match bytes {
+            Ok(bytes) => self.take_in(partition, from, bytes.into()).map(|_| ()),
+            Err(_) if self.is_troubled() || self.is_stopped() => Ok(()),
+            Err(error) => broken(INDEX, format!("{partition} at {from}: {error}")),
+        }
+    }
+
+    fn check_time(&mut self, partition: &Arc<Partition>) -> Result<(), Broken> {
+        let reader = partition.reader().clone();
+        let limit = reader.high_watermark();
+        let start = reader.start_offset();
+        let model = self.model(partition);
+        if model.flipped.is_some() || model.end() != limit.offset {
+            return Ok(());
+        }
+        let all: Vec<i64> = timestamps(model, start).map(|(_, timestamp)| timestamp).collect();
+        let Some(index) = self.random.index(all.len()) else {
+            return Ok(());
+        };
+        let wanted = all[index] + self.random.below(3) as i64 - 1;
+        let expected = timestamps(self.model(partition), start).find(|(_, timestamp)| *timestamp >= wanted);
+        self.report.checked(INDEX);
+        let found = match reader.offset_for_timestamp(wanted, limit, 1 << 20) {
+            Ok(found) => found.map(|found| (found.offset, found.timestamp)),
+            Err(_) if self.is_troubled() || self.is_stopped() => return Ok(()),
+            Err(error) => return broken(INDEX, format!("{partition} at time {wanted}: {error}")),
+        };
+        if found != expected {
+            return broken(
+                INDEX,
+                format!("{partition} at time {wanted}: {found:?}, a scan finds {expected:?}"),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Offsets and timestamps of all records from `start` on.
+fn timestamps(model: &PartitionModel, start: i64) -> impl Iterator<Item = (i64, i64)> {
+    let records = |(base, placed): (&i64, &super::super::model::Placed)| {
+        let base = *base;
+        placed
+            .timestamps
+            .clone()
+            .into_iter()
+            .zip(base..)
+            .map(|(timestamp, offset)| (offset, timestamp))
+    };
+    model
+        .log
+        .iter()
+        .flat_map(records)
+        .filter(move |(offset, _)| *offset >= start)
+        .collect::<Vec<_>>()
+        .into_iter()
+}

@@ -1,0 +1,114 @@
+//! Starts the node, and looks at what it came back with.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use broker::coordinator::{CoordinatorSettings, Coordinators};
+use broker::group::GroupConfig;
+use broker::node::OpenNode;
+use uuid::Uuid;
+
+use super::faults::StopKind;
+use super::report::{Broken, broken};
+use super::settings::{SimulatedSettings, metadata_settings};
+use super::world::{Running, World};
+
+/// Starts that may fail in a row for the faults injected into them; then the disk is mended.
+const STARTS_UNDER_FAULTS: usize = 3;
+pub(crate) const RESTART: &str = "10 a restart needs no operator";
+
+impl World {
+    /// Brings the node up, through faults and further crashes if there are any.
+    pub(crate) fn start(&mut self) -> Result<(), Broken> {
+        for attempt in 0.. {
+            if attempt == STARTS_UNDER_FAULTS {
+                self.heal_disk();
+            }
+            if attempt < STARTS_UNDER_FAULTS && self.random.percent(20) {
+                self.plan_stop(120);
+            }
+            self.begin_life();
+            self.say("starts");
+            let opened = self.open_node().run();
+            if self.is_stopped() {
+                self.report.outcome("recoveries cut short");
+                drop(opened);
+                self.stop_if_planned();
+                continue;
+            }
+            match opened {
+                Ok(node) => {
+                    let coordinators = Arc::new(self.coordinators(&node));
+                    node.set_observer(coordinators.clone());
+                    self.running = Some(Running {
+                        node,
+                        coordinators,
+                        passes: VecDeque::new(),
+                    });
+                    self.report.outcome("starts");
+                    if self.is_stopped() {
+                        self.stop_if_planned();
+                        continue;
+                    }
+                    return self.look_after_start();
+                }
+                Err(error) if self.is_troubled() => {
+                    self.say(format!("does not start: {error}"));
+                    self.report.outcome("starts refused by disk faults");
+                    self.trouble.disk = true;
+                    self.stop_at_once(StopKind::Kill);
+                    if attempt > 2 * STARTS_UNDER_FAULTS {
+                        return broken(RESTART, format!("it does not start on a healthy disk: {error}"));
+                    }
+                }
+                Err(error) => return broken(RESTART, format!("it does not start: {error}")),
+            }
+        }
+        unreachable!("the loop ends by itself")
+    }
+
+    fn open_node(&self) -> OpenNode {
+        OpenNode {
+            disk: Arc::new(self.disk.clone()),
+            data_dir: Self::data_dir(),
+            clock: self.clock.clone(),
+            node_id: 1,
+            new_cluster_id: format!("cluster-{}", self.seed),
+            settings: Arc::new(SimulatedSettings),
+            metadata_settings: metadata_settings(),
+            reserve_bytes: 0,
+            retention_interval_ms: 2_000,
+            max_cached_bytes: 10_000,
+        }
+    }
+
+    fn coordinators(&mut self, node: &Arc<broker::node::Node>) -> Coordinators {
+        let groups = GroupConfig {
+            offsets_retention_ms: i64::MAX / 4,
+            ..GroupConfig::default()
+        };
+        let settings = CoordinatorSettings {
+            groups,
+            max_groups: 1_000,
+        };
+        let id = self.random.next();
+        Coordinators::new(node, settings, Arc::new(move || Uuid::from_u128(u128::from(id))))
+    }
+
+    /// Everything that has to hold when a node has just come up.
+    fn look_after_start(&mut self) -> Result<(), Broken> {
+        let is_calm = !self.is_troubled();
+        self.say(format!("is up, calm: {is_calm}"));
+        self.check_image()?;
+        if let Some(node) = self.node() {
+            self.metadata.start_from(&node.image());
+        }
+        self.drop_deleted_topics();
+        self.check_service(is_calm)?;
+        self.check_logs_after_start(is_calm)?;
+        if is_calm && !self.is_stopped() {
+            self.begun_calmly();
+        }
+        Ok(())
+    }
+}

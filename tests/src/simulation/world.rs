@@ -1,0 +1,150 @@
+//! The node, its disk and clock, and what everybody knows.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use broker::coordinator::Coordinators;
+use broker::node::{FlushPass, Node, Partition};
+use storage::disk::SimulatedDisk;
+use storage::journal::GroupId;
+
+use super::Options;
+use super::clients::groups::GroupClients;
+use super::clients::metadata::MetadataClient;
+use super::clients::producer::{Producer, WaitingProduce};
+use super::clock::SimulatedClock;
+use super::faults::{PlannedStop, Trouble};
+use super::model::{PartitionModel, Sent};
+use super::random::Random;
+use super::report::{Broken, Report};
+use super::trace::Trace;
+
+/// The data directory.
+pub(crate) const DATA: &str = "/data";
+
+/// A node that is up.
+pub(crate) struct Running {
+    pub(crate) node: Arc<Node>,
+    pub(crate) coordinators: Arc<Coordinators>,
+    /// Passes of the flusher on their way; whether each is synced.
+    pub(crate) passes: VecDeque<(FlushPass, bool)>,
+}
+
+/// Everything.
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    pub(crate) random: Random,
+    pub(crate) disk: SimulatedDisk,
+    pub(crate) clock: Arc<SimulatedClock>,
+    pub(crate) running: Option<Running>,
+    pub(crate) planned: Option<PlannedStop>,
+    pub(crate) trouble: Trouble,
+    pub(crate) partitions: BTreeMap<GroupId, PartitionModel>,
+    pub(crate) sent: BTreeMap<u64, Sent>,
+    pub(crate) producers: Vec<Producer>,
+    pub(crate) waiting: Vec<WaitingProduce>,
+    pub(crate) metadata: MetadataClient,
+    pub(crate) groups: GroupClients,
+    pub(crate) report: Report,
+    pub(crate) trace: Trace,
+    /// Topic ids, uuids of members.
+    pub(crate) next_id: u128,
+    pub(crate) next_token: u64,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, options: Options) -> Self {
+        let disk = SimulatedDisk::new(seed ^ 0x5eed);
+        disk.record_trace();
+        World {
+            seed,
+            random: Random::new(seed),
+            disk,
+            clock: Arc::new(SimulatedClock::new()),
+            running: None,
+            planned: None,
+            trouble: Trouble::default(),
+            partitions: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            producers: Vec::new(),
+            waiting: Vec::new(),
+            metadata: MetadataClient::default(),
+            groups: GroupClients::default(),
+            report: Report {
+                seeds: 1,
+                ..Report::default()
+            },
+            trace: Trace::new(options.is_verbose),
+            next_id: 1_000,
+            next_token: 1,
+        }
+    }
+
+    pub(crate) fn into_report(mut self) -> Report {
+        for (fault, count) in self.disk.fault_counts() {
+            *self.report.faults.entry(format!("disk: {fault:?}")).or_default() += count;
+        }
+        self.trace.number(self.disk.trace_hash().unwrap_or(0));
+        self.report.trace = self.trace.hash();
+        self.report
+    }
+
+    pub(crate) fn say(&mut self, line: impl AsRef<str>) {
+        self.trace.line(line.as_ref());
+    }
+
+    /// Where all data is.
+    pub(crate) fn data_dir() -> PathBuf {
+        Path::new(DATA).to_path_buf()
+    }
+
+    pub(crate) fn node(&self) -> Option<Arc<Node>> {
+        self.running.as_ref().map(|running| running.node.clone())
+    }
+
+    /// The open partitions of clients' topics.
+    pub(crate) fn user_partitions(&self) -> Vec<Arc<Partition>> {
+        let Some(running) = &self.running else {
+            return Vec::new();
+        };
+        let topics = running.node.topics().load_full();
+        topics
+            .partitions()
+            .filter(|partition| !partition.topic.starts_with("__"))
+            .cloned()
+            .collect()
+    }
+
+    /// The model of a partition, made when it is first met.
+    pub(crate) fn model(&mut self, partition: &Partition) -> &mut PartitionModel {
+        let model = self
+            .partitions
+            .entry(partition.id)
+            .or_insert_with(|| PartitionModel::new(&partition.topic));
+        let log = &partition.settings().log;
+        let retention = (log.retention_ms, log.retention_bytes);
+        if !model.retentions.contains(&retention) {
+            model.retentions.push(retention);
+        }
+        model
+    }
+
+    /// Takes the answers that have come. On a machine that has stopped none is heard any more.
+    pub(crate) fn hear(&mut self) -> Result<(), Broken> {
+        if self.is_stopped() {
+            return Ok(());
+        }
+        self.hear_produces()?;
+        self.hear_metadata()?;
+        self.hear_groups()
+    }
+
+    /// Nobody will be answered any more.
+    pub(crate) fn hang_up(&mut self) {
+        self.waiting.clear();
+        self.producers.iter_mut().for_each(Producer::hang_up);
+        self.metadata.hang_up();
+        self.groups.hang_up();
+    }
+}
