@@ -1,0 +1,1 @@
+"""Checks of confluent-kafka, the Python client on librdkafka."""

@@ -1,0 +1,134 @@
+"""Members of a group: one on a thread, and one in a process of its own that can be killed."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+from confluent_kafka import Consumer
+
+from common.checks import true
+from common.cluster import text_of
+
+
+class LocalMember:
+    """A consumer on a thread."""
+
+    def __init__(self, bootstrap: str, group: str, topic: str, configs: dict):
+        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False,
+                                   "auto.offset.reset": "earliest", "session.timeout.ms": 6000,
+                                   "heartbeat.interval.ms": 500} | configs)
+        self._consumer.subscribe([topic], on_revoke=self._on_revoke)
+        self._lock = threading.Lock()
+        self._lines: list[str] = []
+        self._revoked: list[set[int]] = []
+        self._assigned: set[int] = set()
+        self._failure: object = None
+        self._running = True
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+        self._thread.start()
+
+    def _on_revoke(self, _consumer, partitions) -> None:
+        with self._lock:
+            self._revoked.append({partition.partition for partition in partitions})
+
+    def _loop(self) -> None:
+        try:
+            while self._running:
+                messages = self._consumer.consume(100, timeout=0.1)
+                for message in messages:
+                    true(message.error() is None, f"{message.error()}")
+                if messages:
+                    self._consumer.commit(asynchronous=False)
+                with self._lock:
+                    self._lines += [text_of(message) for message in messages]
+                    self._assigned = {partition.partition for partition in self._consumer.assignment()}
+        except Exception as problem:
+            self._failure = problem
+        finally:
+            self._consumer.close()
+
+    def assigned(self) -> set[int]:
+        with self._lock:
+            return set(self._assigned)
+
+    def drain(self) -> list[str]:
+        with self._lock:
+            drained, self._lines = self._lines, []
+            return drained
+
+    def drain_revoked(self) -> list[set[int]]:
+        with self._lock:
+            drained, self._revoked = self._revoked, []
+            return drained
+
+    def failure(self) -> object:
+        return self._failure
+
+    def die(self) -> None:
+        raise AssertionError("a member on a thread cannot be killed")
+
+    def close(self) -> None:
+        self._running = False
+        self._thread.join(60)
+        true(not self._thread.is_alive(), "a member does not end")
+
+
+class ChildMember:
+    """A consumer in a process of its own. It ends by itself when this process does."""
+
+    def __init__(self, bootstrap: str, group: str, topic: str, configs: dict):
+        self._process = subprocess.Popen(
+            [sys.executable, sys.argv[0], "member", bootstrap, topic, json.dumps({"group.id": group} | configs)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._lock = threading.Lock()
+        self._lines: list[str] = []
+        self._assigned: set[int] = set()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for text in self._process.stdout:
+            assigned, lines = json.loads(text)
+            with self._lock:
+                self._assigned = set(assigned)
+                self._lines += lines
+
+    def assigned(self) -> set[int]:
+        with self._lock:
+            return set(self._assigned)
+
+    def drain(self) -> list[str]:
+        with self._lock:
+            drained, self._lines = self._lines, []
+            return drained
+
+    def drain_revoked(self) -> list[set[int]]:
+        return []
+
+    def failure(self) -> object:
+        code = self._process.poll()
+        return None if code is None else f"exit code {code}"
+
+    def die(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        self.die()
+
+
+def run(bootstrap: str, topic: str, configs: dict) -> None:
+    """The child's side: prints what it has and reads until its standard input ends."""
+
+    def watch() -> None:
+        sys.stdin.read()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    member = LocalMember(bootstrap, configs["group.id"], topic, configs)
+    while member.failure() is None:
+        print(json.dumps([sorted(member.assigned()), member.drain()]), flush=True)
+        time.sleep(0.05)
+    sys.exit(f"the member failed: {member.failure()}")
