@@ -214,10 +214,14 @@ impl Node {
     /// then the old ones go. Otherwise a crash could leave a mark in a segment that is gone, which is damage.
     fn remove_segments(&self, partition: &Arc<Partition>, base: i64) -> Result<bool, String> {
         let records = partition.with_replica(|replica| {
-            let is_durable = replica.synced_end().is_some_and(|end| end.segment_base >= base);
-            Ok(is_durable.then(|| (replica.anchor_for(base), replica.take_mark())))
+            let Some(synced) = replica.synced_end().filter(|end| end.segment_base >= base) else {
+                return Ok(None);
+            };
+            let is_covered = replica.with_log(|log| log.remembers_producers(base, synced.offset))?;
+            Ok(is_covered.then(|| (replica.anchor_for(base), replica.take_mark())))
         });
         let Some((anchor, mark)) = records.flatten() else {
+            self.queue.push(partition);
             return Ok(false);
         };
         let anchor = anchor.ok_or("the journal has no anchor for the segment that becomes the first")?;

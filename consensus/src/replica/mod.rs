@@ -7,6 +7,10 @@
 //! Order on disk: what a Ready asks for is durable in journal **and** segments before its messages leave or its entries
 //! count ([`Durability::Written`] waives the segments). No batch is written before every journal record of its group
 //! with a lower index is synced.
+//!
+//! Absent: a group of several voters under [`Durability::Written`] goes on after kills, but a voter whose machine lost its
+//! power may miss what it reported, and then only refuses the leader's heartbeats; a follower behind the log's beginning
+//! gets nothing here.
 
 mod flush;
 mod lead;

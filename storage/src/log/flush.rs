@@ -244,8 +244,10 @@ impl Log {
         if self.snapshots.last() != Some(&end) {
             self.snapshots.push(end);
         }
-        while self.snapshots.len() > KEPT_SNAPSHOTS {
-            obsolete.push(self.files.path(self.snapshots.remove(0), SNAPSHOT));
+        // The oldest stays: after a crash the durable mark may lie below all newer ones, and what retention has removed
+        // is remembered nowhere else.
+        while self.snapshots.len() > KEPT_SNAPSHOTS + 1 {
+            obsolete.push(self.files.path(self.snapshots.remove(1), SNAPSHOT));
         }
     }
 

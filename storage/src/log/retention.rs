@@ -63,6 +63,15 @@ impl Log {
         Ok(now_ms - newest > self.config.retention_ms)
     }
 
+    /// Whether the producers would still be known after a crash if everything below `base` were gone: a whole snapshot
+    /// lies between `base` and `synced`. If not, the next flush writes one.
+    pub fn remembers_producers(&mut self, base: i64, synced: i64) -> bool {
+        let is_whole = |&&offset: &&i64| (base..=synced).contains(&offset) && self.read_snapshot(offset).is_ok();
+        let remembers = self.producers.is_empty() || self.snapshots.iter().rev().any(|offset| is_whole(&offset));
+        self.dirty.checkpoint_due |= !remembers;
+        remembers
+    }
+
     /// Removes the segments below `base`, which is a segment's base offset, and moves the log start offset to it. Files
     /// are renamed, so that readers that are at them can finish; the caller removes what is returned after
     /// `file.delete.delay.ms`.

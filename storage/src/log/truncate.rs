@@ -191,19 +191,21 @@ impl Log {
         let start = self.reader.segments.load()[0].base_offset();
         let usable = start..=end;
         for &offset in self.snapshots.iter().rev().filter(|&offset| usable.contains(offset)) {
-            let path = self.files.path(offset, SNAPSHOT);
-            let states = crate::disk::read_file(&*self.files.disk, &path)
-                .map_err(|error| error.to_string())
-                .and_then(|bytes| {
-                    ProducerStates::decode_snapshot(&bytes, self.config.max_producers)
-                        .map_err(|error| error.to_string())
-                });
-            match states {
+            match self.read_snapshot(offset) {
                 Ok(states) => return (states, offset),
-                Err(error) => tracing::warn!(path = %path.display(), error, "ignoring an unreadable snapshot"),
+                Err(error) => {
+                    let path = self.files.path(offset, SNAPSHOT);
+                    tracing::warn!(path = %path.display(), error, "ignoring an unreadable snapshot");
+                }
             }
         }
         (ProducerStates::new(self.config.max_producers), start)
+    }
+
+    pub(super) fn read_snapshot(&self, offset: i64) -> Result<ProducerStates, String> {
+        let path = self.files.path(offset, SNAPSHOT);
+        let bytes = crate::disk::read_file(&*self.files.disk, &path).map_err(|error| error.to_string())?;
+        ProducerStates::decode_snapshot(&bytes, self.config.max_producers).map_err(|error| error.to_string())
     }
 
     pub(super) fn walk(

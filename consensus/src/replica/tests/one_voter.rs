@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use raft::eraftpb::{Entry, EntryType, Message, MessageType};
 use storage::compression::Codec;
 use storage::disk::simulated::{CrashOptions, Fault, Keep};
 use storage::disk::{Disk, SimulatedDisk};
@@ -12,7 +13,7 @@ use storage::log::{LogConfig, LogError, LogFiles, Recovery, StopKind};
 use storage::record_batch::{BatchBuilder, BatchHeader};
 use uuid::Uuid;
 
-use crate::{Append, AppendError, Durability, OpenReplica, Replica, ReplicaError, Role};
+use crate::{Append, AppendError, Durability, OpenReplica, PeerMessage, Replica, ReplicaError, Role};
 
 const NOW: i64 = 1_700_000_000_000;
 
@@ -318,4 +319,57 @@ fn more_than_the_backlog_is_refused() {
     assert!(matches!(refused, Some(Err(AppendError::Backlog { .. }))), "{refused:?}");
     node.flush();
     node.append("there is room again");
+}
+
+#[test]
+fn nothing_that_a_peer_sends_takes_it_out_of_service() {
+    let disk = new_disk(8);
+    let mut node = open(&disk, StopKind::Clean, Durability::Synced);
+    node.flush();
+    let end = node.append("one") + 1;
+    node.flush();
+    let (_, bytes) = batch("two");
+    let entry = |index, term, kind, data: &'static [u8]| Entry {
+        index,
+        term,
+        entry_type: kind,
+        data: Bytes::from_static(data),
+        ..Entry::default()
+    };
+    let bad = [
+        entry(3, 9, EntryType::EntryNormal, b"no descriptor"),
+        entry(3, 9, EntryType::EntryConfChange, b""),
+        entry(3, 9, EntryType::EntryConfChangeV2, b"no change"),
+        entry(3, 10, EntryType::EntryNormal, b""),
+        entry(7, 9, EntryType::EntryNormal, b""),
+        entry(3, 9, EntryType::EntryNormal, &[0; 24]),
+    ];
+    for (kind, index, commit) in [
+        (MessageType::MsgAppend, 2, 2),
+        (MessageType::MsgAppend, u64::MAX, 2),
+        (MessageType::MsgHeartbeat, 0, 1 << 40),
+        (MessageType::MsgPropose, 2, 2),
+        (MessageType::MsgSnapshot, 2, 2),
+        (MessageType::MsgHup, 0, 0),
+    ] {
+        for entry in &bad {
+            let mut message = Message {
+                msg_type: kind,
+                from: 2,
+                to: 1,
+                term: 9,
+                index,
+                log_term: 1,
+                commit,
+                ..Message::default()
+            };
+            message.entries = vec![entry.clone()].into();
+            let peer = PeerMessage {
+                message,
+                batches: vec![bytes.clone()],
+            };
+            node.replica.step(peer).expect("a sound replica");
+        }
+    }
+    assert_eq!(node.replica.reader().end_offset(), end);
 }

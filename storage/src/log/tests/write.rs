@@ -119,7 +119,7 @@ fn names_in_doubt_after_a_checkpoint_poison_the_log() {
 }
 
 #[test]
-fn a_checkpoint_keeps_two_snapshots() {
+fn a_checkpoint_keeps_the_oldest_snapshot_and_the_two_newest() {
     let mut scenario = Scenario::new(1, LogConfig::default());
     scenario.begin_epoch().unwrap();
     for _ in 0..4 {
@@ -129,7 +129,11 @@ fn a_checkpoint_keeps_two_snapshots() {
     }
     assert_eq!(
         scenario.names(SNAPSHOT),
-        ["00000000000000000006.snapshot", "00000000000000000008.snapshot"]
+        [
+            "00000000000000000002.snapshot",
+            "00000000000000000006.snapshot",
+            "00000000000000000008.snapshot"
+        ]
     );
     assert_eq!(scenario.names(LEADER_EPOCH_CHECKPOINT).len(), 1);
 }

@@ -28,10 +28,23 @@ const READ_BYTES: u64 = 700;
 const MAX_DECOMPRESSED: usize = 1 << 20;
 
 impl World {
+    /// A caching partition that could not be opened yet (the disk is full, say) shows only later what it has lost.
+    fn forget_weak_that_are_closed(&mut self) {
+        let open: Vec<_> = self.user_partitions().iter().map(|partition| partition.id).collect();
+        let closed = self
+            .partitions
+            .iter_mut()
+            .filter(|(id, model)| model.is_weak && !open.contains(id));
+        closed.for_each(|(_, model)| model.forget_from(0));
+    }
+
     /// After a start: everything is read again.
     pub(crate) fn check_logs_after_start(&mut self, is_calm: bool) -> Result<(), Broken> {
         let loses_cache = self.may_lose_cache();
         let was_troubled = self.trouble.disk || !is_calm;
+        if loses_cache {
+            self.forget_weak_that_are_closed();
+        }
         for partition in self.user_partitions() {
             let reader = partition.reader().clone();
             let end = reader.end_offset();
