@@ -119,6 +119,8 @@ impl Log {
     /// of a batch that others have: that cut is synced.
     fn cut_back(&mut self, segment: &Segment, size: u64, failure: &std::io::Error) {
         let is_partial = matches!(failure.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+        // The next flush has to cover the cut: what comes after it would be lost with it.
+        self.mark_dirty(segment, 0);
         let mut result = segment.file().set_len(size);
         if result.is_ok() && !is_partial {
             result = segment.file().sync_data();

@@ -9,7 +9,7 @@
 use super::error::{Damage, LogError};
 use super::files::{INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TIME_INDEX, parse_name};
 use super::reader::LogPosition;
-use super::recovery::Terms;
+use super::recovery::{Terms, synced_mark};
 use super::segment::create_or_empty;
 use super::verify::check;
 use super::walk::{HeaderWalk, Step};
@@ -156,7 +156,7 @@ fn first_damage(
     group: &GroupState,
     limit: i64,
 ) -> Result<Option<(LogPosition, String)>, LogError> {
-    let mark = group.synced_mark;
+    let mark = synced_mark(group);
     let Some(&(first, _)) = segments.first() else {
         return Ok(mark.map(|mark| (at_start_of(mark.segment_base), "no segment is left".to_string())));
     };

@@ -23,6 +23,8 @@ impl Log {
         let segments = self.reader.segments.load_full();
         if expired == segments.len() {
             self.roll(now_ms)?;
+            // The owner sees it, and notes an anchor now: the log begins there, so it must be one that is committed.
+            self.active.is_new = false;
         }
         let segments = self.reader.segments.load_full();
         Ok((expired > 0).then(|| segments[expired].base_offset()))
@@ -86,6 +88,10 @@ impl Log {
             "{base} is no segment's base"
         );
         self.set_start(base.max(self.reader.start_offset()));
+        if kept.len() == 1 {
+            // The log begins here, and its owner has noted where: a later entry is not to take that place.
+            self.active.is_new = false;
+        }
         self.epochs_changed = true;
         self.swap_segments(kept);
         let mut aside = Vec::new();

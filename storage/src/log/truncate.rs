@@ -19,6 +19,8 @@ impl Log {
     /// later record would take what is gone for damage.
     pub fn truncate_to(&mut self, to: LogPosition) -> Result<(), LogError> {
         if to == self.reader.end() {
+            // Only entries of the journal were overruled: a flush under way speaks of those.
+            *self.shared.cuts() += 1;
             return Ok(());
         }
         self.check_sound()?;

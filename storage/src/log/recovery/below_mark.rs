@@ -34,7 +34,11 @@ impl Recovery<'_> {
         let (producers, from) = log.newest_snapshot(mark.next_offset);
         log.producers = producers;
         let from = from.max(log.reader.start_offset());
-        let first = segments.partition_point(|segment| segment.base_offset() <= from).max(1) - 1;
+        let mut first = segments.partition_point(|segment| segment.base_offset() <= from).max(1) - 1;
+        if first > 0 && segments[first].base_offset() == from && self.stop != StopKind::Clean {
+            // The snapshot may be older than the roll, which added to the indexes of the segment before.
+            first -= 1;
+        }
         let first = first.min(marked);
         let mut expected = Expected {
             offset: None,

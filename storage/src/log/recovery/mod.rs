@@ -33,7 +33,8 @@ use crate::planted::{Bug, is_planted};
 use crate::producer_state::ProducerStates;
 use crate::record_batch::BatchHeader;
 use missing::MissingFile;
-pub(super) use terms::Terms;
+pub(super) use terms::{Terms, synced_mark};
+use terms::{has_dropped, start};
 
 /// How the broker stopped before this start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl Recovery<'_> {
         if let Some(damage) = self.missing(&listing) {
             return self.quarantined(&listing, damage);
         }
-        let start = self.start();
+        let start = start(self.group);
         if self.group.synced_mark.is_none() && listing.segments.first() != Some(&start) {
             self.forget_unsynced(&mut listing)?;
         }
@@ -186,14 +187,6 @@ impl Recovery<'_> {
         Ok(listing)
     }
 
-    /// Whether retention has removed what is before the first anchor: with the anchors before it the journal dropped the
-    /// entries before it, and a log that still has its beginning has an entry there.
-    fn has_dropped(&self) -> bool {
-        let anchor = self.group.anchors.values().next();
-        let entry = self.group.entries.first();
-        anchor.is_some_and(|anchor| entry.is_none_or(|entry| entry.index > anchor.index))
-    }
-
     /// Removes the segments that retention was removing: a crash may leave any of them.
     fn finish_retention(&self, listing: &mut Listing) -> Result<(), LogError> {
         let Some((&base, anchor)) = self.group.anchors.first_key_value() else {
@@ -212,12 +205,6 @@ impl Recovery<'_> {
             self.files.remove(&self.files.path(base, LOG))?;
         }
         Ok(())
-    }
-
-    /// Where a log begins of which nothing is known to be synced.
-    fn start(&self) -> i64 {
-        let anchors = self.group.anchors.keys();
-        anchors.copied().next().filter(|_| self.has_dropped()).unwrap_or(0)
     }
 
     /// The power took the first segment's name and left later ones: nothing of them was ever synced.
@@ -240,32 +227,18 @@ impl Recovery<'_> {
             next_offset: first,
             last_index: index,
         };
-        self.mark().unwrap_or(at_start)
-    }
-
-    /// The synced mark. One at the end of the last segment that retention has removed is one at the start of the log.
-    fn mark(&self) -> Option<SyncedMark> {
-        let mark = self.group.synced_mark?;
-        let is_removed = mark.next_offset == self.start() && mark.segment_base < mark.next_offset;
-        Some(match is_removed {
-            true => SyncedMark {
-                segment_base: mark.next_offset,
-                position: 0,
-                ..mark
-            },
-            false => mark,
-        })
+        synced_mark(self.group).unwrap_or(at_start)
     }
 
     /// A synced mark vouches for its segment; and without a power cut no segment goes at all.
     fn missing(&self, listing: &Listing) -> Option<Damage> {
-        let (base, reason) = match self.mark() {
+        let (base, reason) = match synced_mark(self.group) {
             Some(mark) => (
                 mark.segment_base,
                 "the journal says that this segment was synced, and it is gone",
             ),
             None if self.stop == StopKind::Rebooted || listing.segments.is_empty() => return None,
-            None => (self.start(), "it is gone, and later ones are there"),
+            None => (start(self.group), "it is gone, and later ones are there"),
         };
         let reason = reason.to_string();
         let is_there = listing.segments.binary_search(&base).is_ok();
@@ -313,7 +286,7 @@ impl Recovery<'_> {
         // What expired took its entries along; the anchor knows the term in which the log begins.
         if let Some((&base, anchor)) = self.group.anchors.first_key_value()
             && epochs.latest().map_or(0, |latest| latest.epoch) < anchor.term_before as i32
-            && self.has_dropped()
+            && has_dropped(self.group)
         {
             epochs.assign(anchor.term_before as i32, base);
         }

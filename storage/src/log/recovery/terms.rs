@@ -2,6 +2,33 @@
 
 use crate::journal::{GroupState, RaftEntry, SyncedMark};
 
+/// Whether retention has removed what is before the first anchor: with the anchors before it the journal dropped the
+/// entries before it, and a log that still has its beginning has the entry of index 1, which begins its first term.
+pub(in crate::log) fn has_dropped(group: &GroupState) -> bool {
+    let has_first = group.entries.first().is_some_and(|entry| entry.index == 1);
+    !has_first && !group.anchors.is_empty()
+}
+
+/// Where a log begins by the journal alone.
+pub(in crate::log) fn start(group: &GroupState) -> i64 {
+    let anchors = group.anchors.keys();
+    anchors.copied().next().filter(|_| has_dropped(group)).unwrap_or(0)
+}
+
+/// The synced mark. One at the end of the last segment that retention has removed is one at the start of the log.
+pub(in crate::log) fn synced_mark(group: &GroupState) -> Option<SyncedMark> {
+    let mark = group.synced_mark?;
+    let is_removed = mark.next_offset == start(group) && mark.segment_base < mark.next_offset;
+    Some(match is_removed {
+        true => SyncedMark {
+            segment_base: mark.next_offset,
+            position: 0,
+            ..mark
+        },
+        false => mark,
+    })
+}
+
 /// Walks the journal's entries beside the batches.
 pub(in crate::log) struct Terms<'a> {
     entries: &'a [RaftEntry],
