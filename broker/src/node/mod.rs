@@ -25,6 +25,7 @@ use consensus::{Append, AppendError, Durability};
 use parking_lot::Mutex;
 use storage::disk::Disk;
 use storage::journal::Journal;
+use storage::log::StopKind;
 use storage::record_batch::ProducedBatch;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -66,6 +67,8 @@ pub struct Node {
     data_dir: PathBuf,
     clock: Arc<dyn Clock>,
     meta: Meta,
+    /// How the life before this one ended: what partitions are opened by, also those whose turn comes late.
+    stop: StopKind,
     settings: Arc<dyn TopicSettings>,
     journal: Arc<Journal>,
     queue: FlushQueue,

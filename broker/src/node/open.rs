@@ -30,8 +30,9 @@ pub(super) struct OpenPartition<'a> {
 }
 
 impl OpenPartition<'_> {
-    /// Opens the partition. Damage, and a disk that refuses, put it out of service and leave the others alone.
-    pub(super) fn run(self) -> Result<Partition, ReplicaError> {
+    /// Opens the partition. Damage, and a disk that refuses, put it out of service and leave the others alone. Answers as
+    /// well whether its log was read, so that what the last stop may have torn is known.
+    pub(super) fn run(self) -> Result<(Partition, bool), ReplicaError> {
         let recovery = || Recovery {
             files: self.files.clone(),
             config: Arc::new(self.settings.log.clone()),
@@ -40,6 +41,7 @@ impl OpenPartition<'_> {
             now_ms: self.now_ms,
         };
         let recovered = self.take_over_directory().and_then(|()| recovery().run());
+        let was_read = recovered.is_ok();
         let mut recovered = match recovered {
             Ok(recovered) => recovered,
             Err(error) => recovery().unreadable(error.to_string()),
@@ -66,7 +68,7 @@ impl OpenPartition<'_> {
             Err(ReplicaError::Poisoned(reason)) => open(recovery().unreadable(reason))?,
             opened => opened?,
         };
-        Ok(Partition::new(self.topic, replica, self.settings))
+        Ok((Partition::new(self.topic, replica, self.settings), was_read))
     }
 
     /// A directory of that name may be another topic's, which was deleted; or one whose making never became durable.

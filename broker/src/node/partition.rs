@@ -202,7 +202,8 @@ impl Partition {
 
     /// Whether the flusher has to come by at once: something waits for a sync.
     pub(super) fn wants_flush(&self) -> bool {
-        if !self.replica.lock().needs_flush() {
+        // A closed partition's flushes take nothing: it would come round for ever.
+        if self.is_closed() || !self.replica.lock().needs_flush() {
             return false;
         }
         let settings = self.settings.load();

@@ -106,6 +106,7 @@ impl OpenNode {
             data_dir: self.data_dir,
             clock: self.clock,
             meta,
+            stop,
             settings: self.settings,
             journal,
             queue: FlushQueue::default(),
@@ -127,7 +128,7 @@ impl OpenNode {
             this: this.clone(),
         });
         node.lead_metadata()?;
-        node.load_topics(&recovered, stop, &boot_id)?;
+        node.load_topics(&recovered, &boot_id)?;
         Ok(node)
     }
 
@@ -152,6 +153,7 @@ impl OpenNode {
             now_ms: self.clock.wall_ms(),
         }
         .run()
+        .map(|(partition, _)| partition)
     }
 }
 
@@ -171,18 +173,20 @@ impl Node {
         Err(StartError::Damaged(reason))
     }
 
-    fn load_topics(&self, recovered: &RecoveredJournal, stop: StopKind, boot_id: &str) -> Result<(), StartError> {
+    fn load_topics(&self, recovered: &RecoveredJournal, boot_id: &str) -> Result<(), StartError> {
         let image = replay(self.metadata.reader(), &self.image.load())?;
         self.appended.lock().image = image.clone();
         self.remove_strays(&image, recovered)?;
-        self.open_topics(&image, stop);
+        let is_verified = self.open_topics(&image);
         let offset = image.offset() + 1;
         self.image.store(Arc::new(image));
         self.applied.send_replace(offset);
         self.metadata.set_observer(Arc::new(ApplyMetadata(self.this.clone())));
         while self.flush_pass() {}
-        // From here on a later start need not verify what this one has.
-        self.journal.started(boot_id)?;
+        // From here on a later start need not look for what this boot has torn: unless it is still to be found, in a
+        // partition that could not be read.
+        let last_boot_id = recovered.last_boot_id.as_deref().unwrap_or_default();
+        self.journal.started(if is_verified { boot_id } else { last_boot_id })?;
         self.write_marks();
         self.journal.sync()?;
         self.next_retention_ms.store(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use consensus::ReplicaError;
 use storage::journal::{GroupId, Record};
-use storage::log::{LogFiles, StopKind};
+use storage::log::LogFiles;
 
 use super::Node;
 use super::metadata_log::{MetadataError, replay};
@@ -41,7 +41,7 @@ impl Node {
         let before = self.image.load_full();
         let after = Arc::new(replay(self.metadata.reader(), &before)?);
         self.remove_topics(&before, &after);
-        self.open_topics(&after, StopKind::Clean);
+        self.open_topics(&after);
         self.configure(&before, &after);
         let offset = after.offset() + 1;
         self.image.store(after);
@@ -86,13 +86,15 @@ impl Node {
         let image = self.image.load_full();
         let open = self.topics.load().partitions().count();
         if open < image.partition_count() {
-            self.open_topics(&image, StopKind::Killed);
+            self.open_topics(&image);
         }
     }
 
-    /// Opens every partition of the image that is held here and not open yet.
-    pub(super) fn open_topics(&self, image: &Image, stop: StopKind) {
+    /// Opens every partition of the image that is held here and not open yet. Whether every one of them could be read,
+    /// damaged or not.
+    pub(super) fn open_topics(&self, image: &Image) -> bool {
         let mut opened = Vec::new();
+        let mut is_verified = true;
         let local = self.topics.load_full();
         for topic in image.topics() {
             for (partition, index) in topic.partitions.iter().zip(0..) {
@@ -107,16 +109,20 @@ impl Node {
                     continue;
                 }
                 let voters: Vec<u64> = partition.replicas.iter().map(|&replica| replica as u64).collect();
-                match self.open_partition(topic, index, &voters, image, stop) {
-                    Ok(partition) => opened.push(Arc::new(partition)),
+                match self.open_partition(topic, index, &voters, image) {
+                    Ok((partition, was_read)) => {
+                        is_verified &= was_read;
+                        opened.push(Arc::new(partition));
+                    }
                     Err(error) => {
+                        is_verified = false;
                         tracing::error!(topic = %topic.name, index, %error, "a partition cannot be opened");
                     }
                 }
             }
         }
         if opened.is_empty() {
-            return;
+            return is_verified;
         }
         self.topics
             .update(|topics| opened.iter().for_each(|partition| topics.insert(partition.clone())));
@@ -126,6 +132,7 @@ impl Node {
             }
             self.queue.push(partition);
         }
+        is_verified
     }
 
     fn open_partition(
@@ -134,8 +141,7 @@ impl Node {
         index: i32,
         voters: &[u64],
         image: &Image,
-        stop: StopKind,
-    ) -> Result<Partition, ReplicaError> {
+    ) -> Result<(Partition, bool), ReplicaError> {
         let id = GroupId {
             topic_id: topic.id,
             partition: index,
@@ -152,7 +158,7 @@ impl Node {
             voters,
             journal: &self.journal,
             state: self.journal.group(id).unwrap_or_default(),
-            stop,
+            stop: self.stop,
             now_ms: self.clock.wall_ms(),
         }
         .run()

@@ -106,7 +106,7 @@ impl Log {
         }
     }
 
-    fn mark_dirty(&mut self, segment: &Segment, bytes: u64) {
+    pub(super) fn mark_dirty(&mut self, segment: &Segment, bytes: u64) {
         if !self.dirty.active {
             self.dirty.files.push(segment.file().clone());
             self.dirty.active = true;

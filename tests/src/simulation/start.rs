@@ -50,6 +50,14 @@ impl World {
                         self.stop_if_planned();
                         continue;
                     }
+                    if self.misses_partitions() {
+                        // The disk refused even to note a start: somebody has to make room, and start again.
+                        self.report.outcome("starts without some partition");
+                        self.trouble.disk = true;
+                        self.stop_at_once(StopKind::Kill);
+                        self.heal_disk();
+                        continue;
+                    }
                     return self.look_after_start();
                 }
                 Err(error) if self.is_troubled() => {
@@ -65,6 +73,21 @@ impl World {
             }
         }
         unreachable!("the loop ends by itself")
+    }
+
+    /// Whether, under faults, some partition was not opened at all.
+    fn misses_partitions(&self) -> bool {
+        let Some(node) = self.node().filter(|_| self.is_troubled()) else {
+            return false;
+        };
+        let image = node.image();
+        let local = node.topics().load();
+        let is_whole = |topic: &broker::controller::image::Topic| {
+            local
+                .by_id(topic.id)
+                .is_some_and(|local| local.partitions.len() == topic.partitions.len())
+        };
+        !image.topics().all(|topic| is_whole(topic))
     }
 
     fn open_node(&self) -> OpenNode {

@@ -115,17 +115,21 @@ impl Recovery<'_> {
     /// from which byte on batches are to be noted.
     pub(super) fn open_index(&self, log: &mut Log, segment: &Segment, from: i64, end: u64) -> Result<u64, LogError> {
         let base = segment.base_offset();
-        let mut index = LiveIndex::new(base);
-        if from > base {
-            match segment.load_index(&self.files, from, end) {
-                Some(loaded) => index = loaded,
-                None => {
-                    // Its files will be written anew, and until they are whole no snapshot may vouch for them.
+        let loaded = match from > base {
+            true => segment.load_index(&self.files, from, end),
+            false => None,
+        };
+        let index = match loaded {
+            Some(index) => index,
+            None => {
+                // Its files will be written anew, and until they are whole no snapshot may vouch for them.
+                if log.snapshots.last().is_some_and(|&newest| newest > base) {
                     log.drop_snapshots_above(base)?;
                     self.files.sync_names()?;
                 }
+                LiveIndex::new(base)
             }
-        }
+        };
         let start = index.resume_at();
         log.active.indexed = (index.offsets.len(), index.times.len());
         segment.unseal(index);

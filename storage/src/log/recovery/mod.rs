@@ -107,7 +107,7 @@ impl Recovery<'_> {
             return self.quarantined(&listing, damage);
         }
         let start = start(self.group);
-        if self.group.synced_mark.is_none() && listing.segments.first() != Some(&start) {
+        if !self.has_synced() && listing.segments.first() != Some(&start) {
             self.forget_unsynced(&mut listing)?;
         }
         let Some(&first) = listing.segments.first() else {
@@ -189,22 +189,22 @@ impl Recovery<'_> {
 
     /// Removes the segments that retention was removing: a crash may leave any of them.
     fn finish_retention(&self, listing: &mut Listing) -> Result<(), LogError> {
-        let Some((&base, anchor)) = self.group.anchors.first_key_value() else {
-            return Ok(());
-        };
-        let entries = &self.group.entries;
-        let has_dropped = entries.first().is_none_or(|entry| entry.index > anchor.index);
-        let Ok(first) = listing.segments.binary_search(&base) else {
-            return Ok(());
-        };
-        if !has_dropped {
+        if !has_dropped(self.group) {
             return Ok(());
         }
+        let Ok(first) = listing.segments.binary_search(&start(self.group)) else {
+            return Ok(());
+        };
         for base in listing.segments.drain(..first) {
             tracing::info!(dir = %self.files.dir.display(), base, "removing a segment that had expired before the last stop");
             self.files.remove(&self.files.path(base, LOG))?;
         }
         Ok(())
+    }
+
+    /// Whether the mark vouches for any batch, or for a segment that is not the first.
+    fn has_synced(&self) -> bool {
+        synced_mark(self.group).is_some_and(|mark| mark.position > 0 || mark.next_offset != start(self.group))
     }
 
     /// The power took the first segment's name and left later ones: nothing of them was ever synced.
@@ -232,7 +232,8 @@ impl Recovery<'_> {
 
     /// A synced mark vouches for its segment; and without a power cut no segment goes at all.
     fn missing(&self, listing: &Listing) -> Option<Damage> {
-        let (base, reason) = match synced_mark(self.group) {
+        let mark = synced_mark(self.group);
+        let (base, reason) = match mark.filter(|_| self.has_synced()) {
             Some(mark) => (
                 mark.segment_base,
                 "the journal says that this segment was synced, and it is gone",
@@ -313,6 +314,9 @@ impl Recovery<'_> {
         if is_planted(Bug::DedupeStateLostAtRestart) {
             log.producers = ProducerStates::new(self.config.max_producers);
         }
+        if self.stop == StopKind::Killed {
+            self.flush_length(&mut log)?;
+        }
         self.settle_epochs(&log, &terms);
         log.epochs_changed = true;
         log.active.first_timestamp = log.first_timestamp()?;
@@ -328,6 +332,17 @@ impl Recovery<'_> {
             damage: None,
             cut_bytes,
         })
+    }
+
+    /// The process may have died between a cut and its sync, or because that failed: then the file is longer on the device
+    /// than it seems. Before the mark moves on, the next flush makes its length durable.
+    fn flush_length(&self, log: &mut Log) -> Result<(), LogError> {
+        let segment = log.active.segment.clone();
+        let path = self.files.path(segment.base_offset(), LOG);
+        let cut = segment.file().set_len(segment.size());
+        cut.map_err(|error| LogError::io("truncate", path, error))?;
+        log.mark_dirty(&segment, 0);
+        Ok(())
     }
 
     /// Drops epochs that begin behind the end, but not the one in force there, which may have no batch yet.

@@ -385,11 +385,15 @@ impl Scenario {
             return Ok(false);
         };
         self.flush()?;
+        if !self.log.remembers_producers(base, self.log.end().offset) {
+            return Ok(false);
+        }
         // The log shall never begin behind what is committed.
         let mut anchor = self.anchor(base);
         anchor.index = anchor.index.min(self.committed);
         anchor.term_before = self.entries[anchor.index as usize - 1].term;
         let records = [
+            (GROUP, Record::SyncedMark(mark(self.last(), self.log.end()))),
             (GROUP, Record::Anchor(anchor)),
             (GROUP, Record::AnchorsDropped { below: base }),
         ];

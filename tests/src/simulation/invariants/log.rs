@@ -49,6 +49,10 @@ impl World {
             let reader = partition.reader().clone();
             let end = reader.end_offset();
             let is_up = partition.out_of_service().is_none();
+            let (start, mark) = (reader.start_offset(), reader.high_watermark().offset);
+            self.say(format!(
+                "{partition} has {start} to {mark} of {end}, in service: {is_up}"
+            ));
             let model = self.model(&partition);
             if model.is_weak && loses_cache && is_up {
                 model.forget_from(end);
