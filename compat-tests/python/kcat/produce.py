@@ -3,7 +3,7 @@
 import base64
 import tempfile
 
-from common.checks import Checks, equal, true
+from common.checks import Checks, equal, eventually, true
 from common.cluster import Cluster
 from common.lines import Record, same
 from common.samples import noise, now_ms
@@ -41,6 +41,8 @@ def _plain(cluster: Cluster, what: str, *arguments: str) -> str:
     before = now_ms()
     for partition in (0, 1):
         succeed(cluster.bootstrap, "-P", "-t", topic, "-p", str(partition), "-K", "|", *arguments, stdin=_input(pairs))
+    # Nobody says when records of acks=0 and acks=1 can be read.
+    eventually("all records are committed", lambda: len(read(cluster.bootstrap, topic)) >= 2 * len(pairs))
     seen = read(cluster.bootstrap, topic)
     for each in seen:
         equal("create", each.timestamp_type, "timestamp type")

@@ -48,6 +48,7 @@ final class ToolChecks {
         String total = count + " records sent, ";
         Expect.that(produced.contains(total), "ProducerPerformance said: " + produced);
 
+        RoundTrip.awaitEnd(cluster, topic, count);
         List<ConsumerRecord<byte[], byte[]>> found = cluster.readAll(topic, Map.of());
         Expect.equal(count, found.size(), "records in the log");
         if (payload[0].equals("--record-size")) {
