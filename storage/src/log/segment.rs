@@ -107,10 +107,11 @@ impl LiveIndex {
         self.bytes_since_entry = 0;
     }
 
-    /// The byte from which on batches may be missing in `newest`: the batch of the last offset entry. What is before it
-    /// is no newer than the time index says, since both got an entry at the same time.
+    /// The byte from which on batches may be missing in `newest`: nothing up to the offset of the last time entry is newer
+    /// than that. The offset index may reach further, and be of another build, where only one file could be written.
     pub(super) fn resume_at(&self) -> u64 {
-        self.offsets.last().map_or(0, |last| u64::from(last.position))
+        let covered = self.times.last().map(|last| self.offsets.lookup(last.offset));
+        covered.map_or(0, u64::from)
     }
 
     /// Both indexes' bytes, in Kafka's format.

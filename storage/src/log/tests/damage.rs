@@ -32,9 +32,6 @@ pub(super) fn repair(scenario: &mut Scenario, damage: Option<&Damage>) -> repair
     let group = found.groups.get(&GROUP).cloned().unwrap_or_default();
     let plan = repair::plan(&files, &group, damage).unwrap().expect("there is damage");
     plan.apply(&files).unwrap();
-    if std::env::var_os("WEIR_MODEL_TRACE").is_some() {
-        eprintln!("repaired: {plan:?}");
-    }
     let records: Vec<_> = plan.records.iter().map(|record| (GROUP, record.clone())).collect();
     journal.append(&records).unwrap();
     journal.sync().unwrap();

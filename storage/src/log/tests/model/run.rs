@@ -130,15 +130,6 @@ impl Run {
                 .values()
                 .map(|anchor| (anchor.segment_base, anchor.index, anchor.term_before))
                 .collect();
-            log.reader().segments().last().expect("there").with_live(|live| {
-                let times = live.encode().1;
-                let view = crate::time_index::TimeIndexView::new(log.end().segment_base, &times).expect("whole");
-                println!(
-                    "found times {:?} newest {:?}",
-                    view.iter().map(|e| (e.timestamp % 10000, e.offset)).collect::<Vec<_>>(),
-                    live.newest
-                );
-            });
             println!(
                 "found after {:?}: last {last_index} end {:?} cut {cut_bytes} drop {drop_entries_from:?} damage {damage:?} mark {synced_mark:?} entries {entries:?} anchors {anchors:?}",
                 opened.stop,
