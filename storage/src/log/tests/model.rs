@@ -4,6 +4,7 @@
 //! seed of its run.
 
 pub(super) mod check;
+mod flips;
 mod run;
 
 use std::collections::BTreeMap;

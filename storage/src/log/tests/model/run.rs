@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::super::*;
-use super::super::damage::repair;
 use super::super::random::Random;
-use super::super::scenario::{Batch, Down, GROUP, Opened, Scenario, dir, files, open};
+use super::super::scenario::{Down, GROUP, Opened, Scenario, dir, files, open};
 use super::check;
 use crate::disk::Disk;
 use crate::disk::simulated::{CrashOptions, Fault, Keep};
@@ -24,9 +23,9 @@ const ERRORS: [Fault; 6] = [
 /// Starts that may fail before the faults are switched off.
 const FAULTY_STARTS: usize = 4;
 
-struct Run {
-    scenario: Scenario,
-    random: Random,
+pub(super) struct Run {
+    pub(super) scenario: Scenario,
+    pub(super) random: Random,
     counts: BTreeMap<String, u64>,
     /// Chances of faults in this run.
     rates: Vec<(Fault, u32)>,
@@ -76,7 +75,7 @@ pub(super) fn run(seed: u64) -> BTreeMap<String, u64> {
 }
 
 impl Run {
-    fn count(&mut self, name: &str) {
+    pub(super) fn count(&mut self, name: &str) {
         self.trace(name);
         *self.counts.entry(name.to_owned()).or_default() += 1;
     }
@@ -106,7 +105,7 @@ impl Run {
     }
 
     #[allow(clippy::print_stdout)]
-    fn trace_found(&self, opened: &Opened) {
+    pub(super) fn trace_found(&self, opened: &Opened) {
         if self.is_traced {
             let Recovered {
                 log,
@@ -274,100 +273,6 @@ impl Run {
         self.compare(opened, self.scenario.last());
     }
 
-    /// Flips a bit of some batch, behind a stop. Below the mark it is damage, or found by a verification, and never cut;
-    /// above it the log may end there. A repair opens the partition again.
-    fn flip(&mut self) {
-        let start = self.scenario.log.reader().start_offset();
-        let batches: Vec<Batch> = self
-            .scenario
-            .batches()
-            .filter(|b| b.header.base_offset >= start)
-            .cloned()
-            .collect();
-        let Some(batch) = batches.get(self.random.below(batches.len() as u64) as usize) else {
-            return;
-        };
-        let floor = self.stop_hard();
-        let path = self.scenario.path(batch.start.segment_base, LOG);
-        // Offset and epoch are not covered by the CRC: at the log's ends nothing tells that they changed.
-        let at = loop {
-            let at = self.random.below(batch.bytes.len() as u64);
-            if (8..12).contains(&at) || at >= 16 {
-                break at;
-            }
-        };
-        let bit = self.random.below(8) as u8;
-        if self
-            .scenario
-            .disk
-            .flip_bit(&path, batch.start.position + at, bit)
-            .is_err()
-        {
-            return;
-        }
-        if self.random.percent(70) {
-            self.scenario.disk.drop_cache();
-        }
-        let opened = open(&self.scenario.disk, &self.scenario.config, self.scenario.now_ms).expect("a healthy disk");
-        self.trace_found(&opened);
-        let index = 1 + self
-            .scenario
-            .entries
-            .iter()
-            .position(|entry| {
-                entry
-                    .batch
-                    .as_ref()
-                    .is_some_and(|b| b.header.base_offset == batch.header.base_offset)
-            })
-            .expect("there") as u64;
-        let mark = opened.group.synced_mark.map_or(0, |mark| mark.last_index);
-        let offset = batch.header.base_offset;
-        let last = opened.recovered.last_index;
-        if let Some(damage) = &opened.recovered.damage {
-            assert_eq!(damage.offset, offset, "{damage}");
-            let (log, damage) = (opened.recovered.log, damage.clone());
-            self.scenario.log = log;
-            check::content(&self.scenario, offset);
-            self.count("flips: damage at the start");
-            self.repair(Some(&damage), index);
-        } else if last < index {
-            assert!(index > mark, "entry {index} was cut, and {mark} were marked");
-            assert!(
-                last >= floor.min(index - 1),
-                "ends at {last}, at least {floor} were durable, {index} flipped"
-            );
-            self.scenario.committed = self.scenario.committed.min(last);
-            self.scenario.reopen(opened);
-            check::content(&self.scenario, self.scenario.end_of(last).offset.max(start));
-            self.count("flips: cut above the mark");
-        } else {
-            self.scenario.committed = self.scenario.committed.min(last);
-            self.scenario.reopen(opened);
-            self.scenario.disk.drop_cache();
-            let verified = verify::verify(&files(&self.scenario.disk)).expect("readable");
-            let damage = verified.damage.expect("a verification finds it");
-            assert_eq!(damage.offset, offset, "{damage}");
-            self.count("flips: found by a verification");
-            self.scenario.disk.kill(false);
-            self.repair(None, index);
-        }
-    }
-
-    fn repair(&mut self, damage: Option<&Damage>, index: u64) {
-        repair(&mut self.scenario, damage);
-        let last = self.scenario.last();
-        assert_eq!(last, index - 1, "everything below the damage stays");
-        let start = self.scenario.log.reader().start_offset();
-        check::content(&self.scenario, self.scenario.end_of(last).offset.max(start));
-        check::state(&self.scenario, true);
-        self.scenario.begin_epoch().expect("a healthy disk");
-        self.scenario.append_some(2);
-        self.scenario.flush().expect("a healthy disk");
-        self.count("repairs");
-        self.restart_after_crash();
-    }
-
     /// How often a fault struck since the process started.
     fn struck(&self, fault: Fault) -> u64 {
         let counts = self.scenario.disk.fault_counts();
@@ -375,7 +280,7 @@ impl Run {
         of(&counts) - of(&self.at_start)
     }
 
-    fn restart_after_crash(&mut self) {
+    pub(super) fn restart_after_crash(&mut self) {
         self.scenario.disk.set_capacity(None);
         let mut floor = None;
         for attempt in 0.. {
@@ -408,7 +313,7 @@ impl Run {
     }
 
     /// A kill or a power cut. Answers up to which index nothing may be missing after it.
-    fn stop_hard(&mut self) -> u64 {
+    pub(super) fn stop_hard(&mut self) -> u64 {
         let durable = self.durable();
         // After a failed sync of names only the device knows which there are: a system that goes on is not modelled.
         let is_crash = self.random.percent(50) || self.struck(Fault::SyncDirError) > 0;
