@@ -210,8 +210,9 @@ impl Node {
         }
     }
 
-    /// Order: the segment that stays is synced, and its name; then the journal has its anchor and a mark in it, synced;
-    /// then the old ones go. Otherwise a crash could leave a mark in a segment that is gone, which is damage.
+    /// Order: the segment that stays is synced, and its name; then the journal has its anchor, a mark in it, and that those
+    /// before it are dropped, synced; then the old ones go. Otherwise a crash could leave a mark in a segment that is gone,
+    /// which is damage, or any of the old ones, and nobody would know that the others are to go as well.
     fn remove_segments(&self, partition: &Arc<Partition>, base: i64) -> Result<bool, String> {
         let records = partition.with_replica(|replica| {
             let Some(synced) = replica.synced_end().filter(|end| end.segment_base >= base) else {
@@ -227,6 +228,7 @@ impl Node {
         let anchor = anchor.ok_or("the journal has no anchor for the segment that becomes the first")?;
         let records: Vec<_> = std::iter::once(anchor)
             .chain(mark)
+            .chain([Record::AnchorsDropped { below: base }])
             .map(|record| (partition.id, record))
             .collect();
         self.journal.append(&records).map_err(|error| error.to_string())?;
@@ -236,10 +238,6 @@ impl Node {
         };
         let delay = partition.settings().log.file_delete_delay_ms.max(0) as u64;
         let now = self.clock.monotonic_ms();
-        let dropped = [(partition.id, Record::AnchorsDropped { below: base })];
-        self.journal
-            .append_lazily(&dropped, now)
-            .map_err(|error| error.to_string())?;
         let mut state = self.housekeeping.lock();
         for path in aside {
             state.remove_later(path, now + delay);
