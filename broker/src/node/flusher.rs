@@ -5,6 +5,7 @@
 //! flush never finishes before an earlier one of the same partition.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -146,7 +147,7 @@ impl FlushPass {
             *result = match &journal_result {
                 Err(error) => Err(poisoned_by(error)),
                 Ok(()) if names_in_doubt && flush.log.as_ref().is_some_and(LogFlush::covers_names) => Err(names_lost()),
-                Ok(()) if synced_all => Ok(()),
+                Ok(()) if synced_all => flush.log.as_ref().map_or(Ok(()), LogFlush::check_sound),
                 Ok(()) => sync_log(partition, flush, counters),
             };
         }
@@ -190,21 +191,19 @@ fn write_checkpoints(flushes: &[Taken], disk: &dyn Disk, counters: &FlushCounter
         }
         return;
     };
-    let sync_all = || {
-        counters.filesystem_syncs.fetch_add(1, Ordering::Relaxed);
-        disk.sync_filesystem(first.dir()).is_ok()
-    };
-    let contents_synced = sync_all();
+    let contents_synced = sync_whole(disk, first.dir(), counters);
     let renamed: Vec<_> = checkpoints
         .into_iter()
         .filter(|checkpoint| (contents_synced || checkpoint.sync()) && checkpoint.rename())
         .collect();
-    let names_synced = sync_all();
+    let names_synced = sync_whole(disk, first.dir(), counters);
     for checkpoint in renamed {
-        if !names_synced {
+        if names_synced {
+            checkpoint.tidy();
+        } else {
+            // What the new files replace stays: it is not known whether their names are durable.
             checkpoint.sync_names();
         }
-        checkpoint.tidy();
     }
 }
 
@@ -244,8 +243,17 @@ fn sync_filesystem(flushes: &[Taken], disk: &dyn Disk, counters: &FlushCounters)
     if durable * 2 < files {
         return false;
     }
+    sync_whole(disk, log.dir(), counters)
+}
+
+/// Syncs the filesystem, unless that has failed once: it told of an error in files that nobody may have synced since, and
+/// would not tell of it again. Each file tells for itself.
+fn sync_whole(disk: &dyn Disk, dir: &Path, counters: &FlushCounters) -> bool {
+    if counters.filesystem_failures.load(Ordering::Acquire) > 0 {
+        return false;
+    }
     counters.filesystem_syncs.fetch_add(1, Ordering::Relaxed);
-    match disk.sync_filesystem(log.dir()) {
+    match disk.sync_filesystem(dir) {
         Ok(()) => true,
         Err(error) => {
             counters.failures.fetch_add(1, Ordering::Relaxed);

@@ -221,26 +221,32 @@ impl Node {
 
     /// The second part: syncs it.
     pub fn sync_flush(&self, pass: &mut FlushPass) {
-        let failures = || self.counters.filesystem_failures.load(Ordering::Acquire);
-        let before = failures();
+        let failures = self.filesystem_failures();
         pass.sync(&*self.disk, &self.journal, &self.counters);
-        if failures() != before {
-            // An error of the filesystem names nobody: new names that wait for another pass are in doubt as well.
-            for partition in self
-                .topics
-                .load_full()
-                .partitions()
-                .chain(std::iter::once(&self.metadata))
-            {
-                partition.doubt_names();
-            }
-        }
+        self.doubt_names_after(failures);
     }
 
     /// The last part: what was synced counts from now on.
     pub fn end_flush(&self, pass: FlushPass) {
+        let failures = self.filesystem_failures();
         let flushed = pass.end(&*self.disk, &self.queue, &self.counters);
+        self.doubt_names_after(failures);
         self.housekeeping.lock().mark_later(flushed);
+    }
+
+    fn filesystem_failures(&self) -> u64 {
+        self.counters.filesystem_failures.load(Ordering::Acquire)
+    }
+
+    /// An error of the filesystem names nobody: if there was one since, new names that wait for another pass are in doubt.
+    fn doubt_names_after(&self, failures_before: u64) {
+        if self.filesystem_failures() == failures_before {
+            return;
+        }
+        let topics = self.topics.load_full();
+        for partition in topics.partitions().chain(std::iter::once(&self.metadata)) {
+            partition.doubt_names();
+        }
     }
 
     /// Partitions that are out of service, each with the reason.

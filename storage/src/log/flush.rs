@@ -66,6 +66,11 @@ impl LogFlush {
         if self.directory && !is_planted(Bug::NewFileWithoutDirectorySync) {
             self.files.sync_names()?;
         }
+        self.check_sound()
+    }
+
+    /// An error where a sync of this log has failed before: another one proves nothing.
+    pub fn check_sound(&self) -> Result<(), LogError> {
         if self.shared.is_poisoned() {
             let dir = self.files.dir.clone();
             return Err(LogError::Poisoned { dir });
