@@ -12,6 +12,9 @@ from pathlib import Path
 from .process import start, stop, tail
 from .results import Result, Results
 
+# The name of a result that concerns no single check.
+WHOLE_PROGRAM = "(the program)"
+
 
 def run_program(command: list[str], broker: str, suite: str, results: Results, log: Path, seconds: float) -> None:
     """Runs a suite, its results as they come; a planned check without a result has failed."""
@@ -36,7 +39,7 @@ def run_program(command: list[str], broker: str, suite: str, results: Results, l
         if not seen:
             results.add(Result(broker, suite, check, False, 0, f"{reason}; see {log}"))
     if code != 0 or not planned:
-        results.add(Result(broker, suite, "(the program)", False, 0,
+        results.add(Result(broker, suite, WHOLE_PROGRAM, False, 0,
                            f"exit code {code}; the end of {log}: {' / '.join(tail(log, 3).splitlines())}"))
 
 

@@ -30,8 +30,16 @@ class Results:
         print(f"{verdict} {result.broker:5} {result.suite:6} {result.check:26} {result.millis / 1000:7.2f} s  "
               f"{result.detail[:MAX_DETAIL]}", flush=True)
 
-    def failures(self) -> list[Result]:
-        return [result for result in self.all if not result.ok]
+    def failures(self, broker: str | None = None, suite: str | None = None) -> list[Result]:
+        """What failed, of all brokers and suites or of one."""
+        return [result for result in self.all if not result.ok
+                and broker in (None, result.broker) and suite in (None, result.suite)]
+
+    def forget(self, broker: str, suite: str, checks: list[str]) -> None:
+        """Takes back the results of checks that run again: of all whose name contains one of these, of all if empty."""
+        self.all = [result for result in self.all
+                    if (result.broker, result.suite) != (broker, suite)
+                    or (checks and not any(check in result.check for check in checks))]
 
     def table(self) -> str:
         """A row for each check, and for each client a column for each broker."""

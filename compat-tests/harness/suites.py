@@ -11,7 +11,7 @@ from typing import Callable
 
 from . import brokers, files, install, java, paths
 from .process import Failure
-from .programs import run_program
+from .programs import WHOLE_PROGRAM, run_program
 from .results import Result, Results
 
 SUITE_SECONDS = 1800
@@ -39,7 +39,20 @@ class Run:
         self.results.add(Result(self.kind, suite, name, ok, int((time.monotonic() - start) * 1000), detail))
 
     def program(self, suite: str, command: list[str]) -> None:
-        """Runs a program that reports checks."""
+        """Runs a program that reports checks; its last arguments name the checks to run, all if none does.
+
+        What fails on Apache Kafka is a check that does not wait long enough for it on this machine, or is wrong: it gets
+        a second run. What fails on Weir has failed.
+        """
+        self._program(suite, command + self.filters)
+        failed = [result.check for result in self.results.failures(self.kind, suite)] if self.kind == "kafka" else []
+        if failed:
+            print(f"again: {', '.join(failed)}", flush=True)
+            names = self.filters if WHOLE_PROGRAM in failed else failed
+            self.results.forget(self.kind, suite, names)
+            self._program(suite, command + names)
+
+    def _program(self, suite: str, command: list[str]) -> None:
         run_program(command, self.kind, suite, self.results, self.directory / f"{suite}.log", SUITE_SECONDS)
 
 
@@ -57,7 +70,7 @@ class Suite:
 
 
 def _java(run: Run, broker: brokers.Broker) -> None:
-    run.program("java", java.ours("matrix", broker.bootstrap, *run.filters))
+    run.program("java", java.ours("matrix", broker.bootstrap))
 
 
 def _prepare_python() -> None:
@@ -66,11 +79,11 @@ def _prepare_python() -> None:
 
 
 def _confluent(run: Run, broker: brokers.Broker) -> None:
-    run.program("python", _python("confluent", broker.bootstrap, *run.filters))
+    run.program("python", _python("confluent", broker.bootstrap))
 
 
 def _tools(run: Run, broker: brokers.Broker) -> None:
-    run.program("tools", java.ours("tools", broker.bootstrap, str(run.records), *run.filters, heap="2g"))
+    run.program("tools", java.ours("tools", broker.bootstrap, str(run.records), heap="2g"))
 
 
 def _write_files(run: Run, broker: brokers.Broker) -> None:
@@ -89,7 +102,7 @@ def _prepare_kcat() -> None:
 
 
 def _kcat(run: Run, broker: brokers.Broker) -> None:
-    run.program("kcat", _python("kcat", broker.bootstrap, *run.filters))
+    run.program("kcat", _python("kcat", broker.bootstrap))
 
 
 def _python(*arguments: str) -> list[str]:

@@ -3,6 +3,7 @@ package weir.compat;
 import java.util.List;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.compress.Compression;
+import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.message.InitProducerIdRequestData;
 import org.apache.kafka.common.message.InitProducerIdResponseData;
 import org.apache.kafka.common.message.ProduceRequestData;
@@ -55,13 +56,21 @@ final class RepeatCheck {
         return "6 batches, 5 repeats, 3 refused";
     }
 
+    /** A broker that has just started may ask to be asked again. */
     private static InitProducerIdResponseData initProducer(RawClient client) throws Exception {
         InitProducerIdRequestData data = new InitProducerIdRequestData()
                 .setTransactionalId(null).setTransactionTimeoutMs(60_000);
-        InitProducerIdResponse answer = (InitProducerIdResponse) client.ask(
-                new InitProducerIdRequest.Builder(data).build((short) 4));
-        Expect.equal(Errors.NONE, answer.error(), "InitProducerId");
-        return answer.data();
+        long deadline = System.currentTimeMillis() + 30_000;
+        while (true) {
+            InitProducerIdResponse answer = (InitProducerIdResponse) client.ask(
+                    new InitProducerIdRequest.Builder(data).build((short) 4));
+            boolean isRetriable = answer.error().exception() instanceof RetriableException;
+            if (!isRetriable || System.currentTimeMillis() > deadline) {
+                Expect.equal(Errors.NONE, answer.error(), "InitProducerId");
+                return answer.data();
+            }
+            Thread.sleep(50);
+        }
     }
 
     private static PartitionProduceResponse produce(RawClient client, Uuid topic, long pid, short epoch, int sequence)
