@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::MutexGuard;
 
 use super::error::LogError;
-use super::files::{INDEX, LEADER_EPOCH_CHECKPOINT, SNAPSHOT, TIME_INDEX};
+use super::files::{INDEX, LEADER_EPOCH_CHECKPOINT, SNAPSHOT, TIME_INDEX, parse_name};
 use super::reader::LogPosition;
 use super::segment::create_or_empty;
 use super::shared::Shared;
@@ -156,10 +156,17 @@ impl CheckpointFiles<'_> {
         }
     }
 
-    /// Removes what they replace, which may go once they cannot be lost any more.
+    /// Their names are durable: from now on they count, and what they replace is removed.
     pub fn tidy(self) {
         if self.flush.shared.is_poisoned() {
             return;
+        }
+        let names = self
+            .written
+            .iter()
+            .filter_map(|(_, path, _)| path.file_name()?.to_str());
+        if let Some((offset, _)) = names.filter_map(parse_name).find(|&(_, suffix)| suffix == SNAPSHOT) {
+            self.flush.shared.set_durable_snapshot(offset);
         }
         for path in &self.flush.obsolete {
             if let Err(error) = self.flush.files.disk.remove_file(path) {

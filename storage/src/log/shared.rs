@@ -3,7 +3,7 @@
 //! Invariant: a flush that began before a cut writes no snapshot after it, and nothing that was synced after the log was
 //! poisoned is taken for durable.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -13,6 +13,8 @@ pub(super) struct Shared {
     /// How often the log was cut. Held while a snapshot is written, and during a cut.
     cuts: Mutex<u64>,
     poisoned: AtomicBool,
+    /// The newest snapshot whose name is durable.
+    durable_snapshot: AtomicI64,
 }
 
 impl Shared {
@@ -27,5 +29,20 @@ impl Shared {
 
     pub(super) fn poison(&self) {
         self.poisoned.store(true, Ordering::Release);
+    }
+
+    /// The newest snapshot that a crash would leave; 0 for none.
+    pub(super) fn durable_snapshot(&self) -> i64 {
+        self.durable_snapshot.load(Ordering::Acquire)
+    }
+
+    /// The snapshot at `offset` is durable, its name included, and is the newest. Not during a cut.
+    pub(super) fn set_durable_snapshot(&self, offset: i64) {
+        self.durable_snapshot.store(offset, Ordering::Release);
+    }
+
+    /// The snapshots above `offset` are gone.
+    pub(super) fn drop_snapshots_above(&self, offset: i64) {
+        self.durable_snapshot.fetch_min(offset, Ordering::AcqRel);
     }
 }

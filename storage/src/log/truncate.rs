@@ -130,6 +130,7 @@ impl Log {
             }
         }
         self.snapshots.retain(|&end| end <= offset);
+        self.shared.drop_snapshots_above(offset);
         Ok(())
     }
 
