@@ -2,11 +2,12 @@
 //!
 //! Nothing here runs by itself: the owner calls [`Node::housekeep`] every few tens of milliseconds.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use storage::journal::Record;
+use storage::journal::{GroupId, Record};
 
 use super::Node;
 use super::partition::Partition;
@@ -20,6 +21,11 @@ const SLOW_INTERVAL_MS: u64 = 1_000;
 /// How often idle index maps are unmapped and idle producers forgotten.
 const IDLE_INTERVAL_MS: u64 = 30_000;
 
+/// A replica that fails a second time stays down this long, then twice as long, and so on.
+const REBUILD_WAIT_MS: u64 = 1_000;
+/// It doubles this often: to some 17 minutes.
+const MAX_REBUILD_DOUBLINGS: u32 = 10;
+
 /// What is to be done later.
 #[derive(Default)]
 pub(super) struct Housekeeping {
@@ -28,6 +34,8 @@ pub(super) struct Housekeeping {
     to_remove: Vec<(u64, PathBuf)>,
     /// Partitions with expired segments, and the base offset of the first that stays.
     to_trim: Vec<(Arc<Partition>, i64)>,
+    /// Replicas that were opened anew: how often, and when the next time may be.
+    rebuilt: BTreeMap<GroupId, (u32, u64)>,
     next_mark_ms: u64,
     next_slow_ms: u64,
     next_idle_ms: u64,
@@ -54,6 +62,22 @@ impl Housekeeping {
     pub(super) fn remove_later(&mut self, path: PathBuf, due_ms: u64) {
         self.to_remove.push((due_ms, path));
     }
+
+    /// Whether a replica that failed may be opened anew at `now_ms`: each time it has to wait twice as long.
+    pub(super) fn may_rebuild(&mut self, id: GroupId, now_ms: u64) -> bool {
+        let (count, next_ms) = self.rebuilt.entry(id).or_default();
+        let may = *next_ms <= now_ms;
+        if may {
+            *next_ms = now_ms + (REBUILD_WAIT_MS << *count);
+            *count = (*count + 1).min(MAX_REBUILD_DOUBLINGS);
+        }
+        may
+    }
+
+    /// Whether a replica was opened anew in this life of the node.
+    pub(super) fn was_rebuilt(&self, id: GroupId) -> bool {
+        self.rebuilt.contains_key(&id)
+    }
 }
 
 impl Node {
@@ -75,6 +99,7 @@ impl Node {
             self.measure_free_space();
             self.remove_due(now);
             self.open_missing();
+            self.rebuild_panicked();
             if let Err(error) = self.journal.rewrite_if_mostly_dead() {
                 tracing::error!(%error, "the journal cannot be rewritten");
             }
@@ -126,7 +151,7 @@ impl Node {
     /// Notes in the journal how far each flushed partition is synced, and Raft has come.
     pub(super) fn write_marks(&self) {
         let partitions = std::mem::take(&mut self.housekeeping.lock().to_mark);
-        let mut records: Vec<(storage::journal::GroupId, Record)> = Vec::new();
+        let mut records: Vec<(GroupId, Record)> = Vec::new();
         for partition in partitions {
             partition.to_mark.store(false, Ordering::Release);
             if partition.is_closed() {

@@ -16,6 +16,9 @@ pub mod topic_id;
 mod topics;
 mod waiters;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -60,6 +63,9 @@ pub trait TopicObserver: Send + Sync {
     /// The configuration of topics or brokers changed.
     fn configured(&self, image: &Image);
 }
+
+/// Partitions that an orderly stop flushes and checkpoints in one pass.
+const STOP_AT_ONCE: usize = 1_000;
 
 /// A node.
 pub struct Node {
@@ -272,11 +278,12 @@ impl Node {
             .chain(std::iter::once(&self.metadata))
             .cloned()
             .collect();
-        for partition in &all {
-            self.queue.push(partition);
-        }
-        if let Some(batch) = self.queue.take() {
-            self.flush(batch, true);
+        // What is written stays open until it is synced: not all of thousands at once.
+        for some in all.chunks(STOP_AT_ONCE) {
+            some.iter().for_each(|partition| self.queue.push(partition));
+            if let Some(batch) = self.queue.take() {
+                self.flush(batch, true);
+            }
         }
         while self.flush_pass() {}
         self.write_marks();

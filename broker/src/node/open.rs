@@ -27,19 +27,31 @@ pub(super) struct OpenPartition<'a> {
     pub(super) state: GroupState,
     pub(super) stop: StopKind,
     pub(super) now_ms: i64,
+    /// The filesystem was synced after [`OpenPartition::settle_lengths`].
+    pub(super) is_filesystem_synced: bool,
 }
 
 impl OpenPartition<'_> {
-    /// Opens the partition. Damage, and a disk that refuses, put it out of service and leave the others alone. Answers as
-    /// well whether its log was read, so that what the last stop may have torn is known.
-    pub(super) fn run(self) -> Result<(Partition, bool), ReplicaError> {
-        let recovery = || Recovery {
+    /// See [`Recovery::settle_lengths`].
+    pub(super) fn settle_lengths(&self) -> Result<(), LogError> {
+        self.recovery().settle_lengths()
+    }
+
+    fn recovery(&self) -> Recovery<'_> {
+        Recovery {
             files: self.files.clone(),
             config: Arc::new(self.settings.log.clone()),
             group: &self.state,
             stop: self.stop,
             now_ms: self.now_ms,
-        };
+            is_filesystem_synced: self.is_filesystem_synced,
+        }
+    }
+
+    /// Opens the partition. Damage, and a disk that refuses, put it out of service and leave the others alone. Answers as
+    /// well whether its log was read, so that what the last stop may have torn is known.
+    pub(super) fn run(self) -> Result<(Partition, bool), ReplicaError> {
+        let recovery = || self.recovery();
         let recovered = self.take_over_directory().and_then(|()| recovery().run());
         let was_read = recovered.is_ok();
         let mut recovered = match recovered {

@@ -196,6 +196,11 @@ impl Partition {
         damage.or_else(|| replica.failure().map(ToString::to_string))
     }
 
+    /// Whether its replica stopped at a broken invariant, so that it can be opened again from disk.
+    pub(super) fn has_panicked(&self) -> bool {
+        matches!(self.replica.lock().failure(), Some(ReplicaError::Panicked(_)))
+    }
+
     fn is_failed(&self) -> bool {
         self.closed.load(Ordering::Relaxed) || self.replica.lock().role() == Role::Down
     }

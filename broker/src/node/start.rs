@@ -72,6 +72,12 @@ pub enum StartError {
     /// The metadata's content.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
+    /// What the life before wrote cannot be made durable.
+    #[error(
+        "the filesystem of the data directory cannot be synced: {0}: what was written last may be in memory only. See the \
+         kernel's log, check the filesystem, and restart the machine before the broker"
+    )]
+    Sync(std::io::Error),
     /// The disk refused.
     #[error("cannot read {path}: {source}")]
     Io {
@@ -151,6 +157,7 @@ impl OpenNode {
             state: journal.group(id).unwrap_or_default(),
             stop,
             now_ms: self.clock.wall_ms(),
+            is_filesystem_synced: false,
         }
         .run()
         .map(|(partition, _)| partition)
@@ -177,7 +184,8 @@ impl Node {
         let image = replay(self.metadata.reader(), &self.image.load())?;
         self.appended.lock().image = image.clone();
         self.remove_strays(&image, recovered)?;
-        let is_verified = self.open_topics(&image);
+        let is_filesystem_synced = self.sync_at_start(&image)?;
+        let is_verified = self.open_topics(&image, is_filesystem_synced);
         let offset = image.offset() + 1;
         self.image.store(Arc::new(image));
         self.applied.send_replace(offset);

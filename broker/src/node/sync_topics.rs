@@ -1,19 +1,23 @@
 //! Makes this node's partitions those that the committed metadata says: opens, closes, removes, configures.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use consensus::ReplicaError;
 use storage::journal::{GroupId, Record};
-use storage::log::LogFiles;
+use storage::log::{LogFiles, StopKind};
 
 use super::Node;
 use super::metadata_log::{MetadataError, replay};
 use super::open::{DELETE_SUFFIX, OpenPartition};
 use super::partition::{HighWatermarkObserver, Partition, PartitionSettings};
+use super::start::StartError;
 use crate::controller::image::{Image, Overrides, ResourceType, Topic};
 
 /// How long the directory of a deleted topic stays for readers that are at it, in milliseconds.
 const DIRECTORY_DELETE_DELAY_MS: u64 = 60_000;
+
+/// From this many partitions on, one sync of the filesystem at start is cheaper than two for each.
+const SYNC_ALL_FROM: usize = 4;
 
 /// Applies the metadata whenever more of it is committed.
 pub(super) struct ApplyMetadata(pub(super) std::sync::Weak<Node>);
@@ -41,7 +45,7 @@ impl Node {
         let before = self.image.load_full();
         let after = Arc::new(replay(self.metadata.reader(), &before)?);
         self.remove_topics(&before, &after);
-        self.open_topics(&after);
+        self.open_topics(&after, false);
         self.configure(&before, &after);
         let offset = after.offset() + 1;
         self.image.store(after);
@@ -86,38 +90,94 @@ impl Node {
         let image = self.image.load_full();
         let open = self.topics.load().partitions().count();
         if open < image.partition_count() {
-            self.open_topics(&image);
+            self.open_topics(&image, false);
         }
+    }
+
+    /// Opens anew, from disk, the partitions whose replica stopped at a broken invariant of its own: what is in memory is
+    /// not to be trusted, what is durable is. Each so often only, lest one that breaks at once keeps the node busy.
+    pub(super) fn rebuild_panicked(&self) {
+        let _nothing_changes = self.applying.lock();
+        let topics = self.topics.load_full();
+        let panicked: Vec<_> = topics.partitions().filter(|it| it.has_panicked()).collect();
+        if panicked.is_empty() {
+            return;
+        }
+        let now = self.clock.monotonic_ms();
+        for partition in panicked {
+            // While the flusher has it, it is not left alone.
+            if partition.queued.load(Ordering::Acquire) || !self.housekeeping.lock().may_rebuild(partition.id, now) {
+                continue;
+            }
+            tracing::warn!(%partition, "opening it anew from disk");
+            partition.close();
+            self.topics.update(|topics| topics.remove_partition(partition.id));
+        }
+        self.open_topics(&self.image.load_full(), false);
+    }
+
+    /// How the life before ended, for a partition: what was opened in this one is as after a kill.
+    fn stop_of(&self, id: GroupId) -> StopKind {
+        match self.housekeeping.lock().was_rebuilt(id) {
+            true => StopKind::Killed,
+            false => self.stop,
+        }
+    }
+
+    /// One sync of the filesystem in place of one for each file and directory, where the node did not stop in order.
+    /// Whether there was one. After an error no later sync would prove anything.
+    pub(super) fn sync_at_start(&self, image: &Image) -> Result<bool, StartError> {
+        if self.stop == StopKind::Clean || image.partition_count() < SYNC_ALL_FROM {
+            return Ok(false);
+        }
+        for (topic, index, voters) in self.held_here(image) {
+            if self.opening(topic, index, &voters, image).settle_lengths().is_err() {
+                // Opening that one will say why.
+                return Ok(false);
+            }
+        }
+        let synced = self.disk.sync_filesystem(&self.data_dir);
+        synced.map(|()| true).map_err(StartError::Sync)
+    }
+
+    /// The partitions of the image that have a replica on this node: topic, index, voters.
+    fn held_here<'a>(&self, image: &'a Image) -> impl Iterator<Item = (&'a Arc<Topic>, i32, Vec<u64>)> {
+        let own = self.meta.node_id;
+        let of_topic = |topic: &'a Arc<Topic>| topic.partitions.iter().zip(0..).map(move |it| (topic, it));
+        image
+            .topics()
+            .flat_map(of_topic)
+            .filter_map(move |(topic, (partition, index))| {
+                let voters: Vec<u64> = partition.replicas.iter().map(|&replica| replica as u64).collect();
+                voters.contains(&own).then_some((topic, index, voters))
+            })
     }
 
     /// Opens every partition of the image that is held here and not open yet. Whether every one of them could be read,
     /// damaged or not.
-    pub(super) fn open_topics(&self, image: &Image) -> bool {
+    pub(super) fn open_topics(&self, image: &Image, is_filesystem_synced: bool) -> bool {
         let mut opened = Vec::new();
         let mut is_verified = true;
         let local = self.topics.load_full();
-        for topic in image.topics() {
-            for (partition, index) in topic.partitions.iter().zip(0..) {
-                let is_open = local
-                    .by_id(topic.id)
-                    .is_some_and(|topic| topic.partitions.contains_key(&index));
-                let is_here = partition
-                    .replicas
-                    .iter()
-                    .any(|&replica| replica as u64 == self.meta.node_id);
-                if is_open || !is_here {
-                    continue;
+        for (topic, index, voters) in self.held_here(image) {
+            let is_open = local
+                .by_id(topic.id)
+                .is_some_and(|topic| topic.partitions.contains_key(&index));
+            if is_open {
+                continue;
+            }
+            let opening = OpenPartition {
+                is_filesystem_synced,
+                ..self.opening(topic, index, &voters, image)
+            };
+            match opening.run() {
+                Ok((partition, was_read)) => {
+                    is_verified &= was_read;
+                    opened.push(Arc::new(partition));
                 }
-                let voters: Vec<u64> = partition.replicas.iter().map(|&replica| replica as u64).collect();
-                match self.open_partition(topic, index, &voters, image) {
-                    Ok((partition, was_read)) => {
-                        is_verified &= was_read;
-                        opened.push(Arc::new(partition));
-                    }
-                    Err(error) => {
-                        is_verified = false;
-                        tracing::error!(topic = %topic.name, index, %error, "a partition cannot be opened");
-                    }
+                Err(error) => {
+                    is_verified = false;
+                    tracing::error!(topic = %topic.name, index, %error, "a partition cannot be opened");
                 }
             }
         }
@@ -135,13 +195,7 @@ impl Node {
         is_verified
     }
 
-    fn open_partition(
-        &self,
-        topic: &Topic,
-        index: i32,
-        voters: &[u64],
-        image: &Image,
-    ) -> Result<(Partition, bool), ReplicaError> {
+    fn opening<'a>(&'a self, topic: &Topic, index: i32, voters: &'a [u64], image: &Image) -> OpenPartition<'a> {
         let id = GroupId {
             topic_id: topic.id,
             partition: index,
@@ -158,10 +212,10 @@ impl Node {
             voters,
             journal: &self.journal,
             state: self.journal.group(id).unwrap_or_default(),
-            stop: self.stop,
+            stop: self.stop_of(id),
             now_ms: self.clock.wall_ms(),
+            is_filesystem_synced: false,
         }
-        .run()
     }
 
     fn settings_of(&self, topic: &str, image: &Image) -> PartitionSettings {

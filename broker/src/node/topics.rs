@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
+use storage::journal::GroupId;
 use uuid::Uuid;
 
 use super::partition::Partition;
@@ -92,6 +93,13 @@ impl Topics {
             .partitions
             .insert(partition.id.partition, partition.clone());
         self.ids.insert(partition.topic.clone(), partition.id.topic_id);
+    }
+
+    /// Takes one partition out; its topic stays.
+    pub(super) fn remove_partition(&mut self, id: GroupId) {
+        if let Some(topic) = self.by_id.get_mut(&id.topic_id) {
+            Arc::make_mut(topic).partitions.remove(&id.partition);
+        }
     }
 
     pub(super) fn remove(&mut self, id: Uuid) -> Option<Arc<LocalTopic>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use broker::coordinator::{CoordinatorSettings, Coordinators};
 use broker::group::GroupConfig;
-use broker::node::OpenNode;
+use broker::node::{OpenNode, StartError};
 use uuid::Uuid;
 
 use super::faults::StopKind;
@@ -64,7 +64,13 @@ impl World {
                     self.say(format!("does not start: {error}"));
                     self.report.outcome("starts refused by disk faults");
                     self.trouble.disk = true;
-                    self.stop_at_once(StopKind::Kill);
+                    // Who is told to restart the machine does so.
+                    let needs_reboot = matches!(error, StartError::Sync(_));
+                    self.stop_at_once(if needs_reboot {
+                        StopKind::PowerCut
+                    } else {
+                        StopKind::Kill
+                    });
                     if attempt > 2 * STARTS_UNDER_FAULTS {
                         return broken(RESTART, format!("it does not start on a healthy disk: {error}"));
                     }

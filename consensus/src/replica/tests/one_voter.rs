@@ -56,6 +56,7 @@ fn open(disk: &SimulatedDisk, stop: StopKind, durability: Durability) -> Node {
         group: &state,
         stop,
         now_ms: NOW,
+        is_filesystem_synced: false,
     }
     .run()
     .expect("a sound log");

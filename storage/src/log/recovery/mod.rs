@@ -60,6 +60,8 @@ pub struct Recovery<'a> {
     pub stop: StopKind,
     /// The clock, in milliseconds since the epoch.
     pub now_ms: i64,
+    /// After [`Recovery::settle_lengths`] the whole filesystem was synced: files and names need no sync of their own.
+    pub is_filesystem_synced: bool,
 }
 
 /// A batch above the synced mark, as Raft knows it.
@@ -100,6 +102,31 @@ struct Stopped {
 }
 
 impl Recovery<'_> {
+    /// To be called before a sync of the filesystem that stands for one of each file: sets again the lengths that the life
+    /// before may have set in vain, because the sync after a cut failed.
+    pub fn settle_lengths(&self) -> Result<(), LogError> {
+        if self.stop != StopKind::Killed {
+            return Ok(());
+        }
+        let dir = &self.files.dir;
+        let entries = match self.files.disk.list(dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(LogError::io("list", dir, error)),
+        };
+        let marked = synced_mark(self.group).map_or(0, |mark| mark.segment_base);
+        let segments = entries.iter().filter_map(|entry| parse_name(&entry.name));
+        for (base, _) in segments.filter(|&(base, suffix)| suffix == LOG && base >= marked) {
+            let path = self.files.path(base, LOG);
+            let settle = || {
+                let file = self.files.disk.open(&path)?;
+                file.set_len(file.len()?)
+            };
+            settle().map_err(|error| LogError::io("truncate", &path, error))?;
+        }
+        Ok(())
+    }
+
     /// Opens the log.
     pub fn run(self) -> Result<Recovered, LogError> {
         let mut listing = self.list()?;
@@ -310,6 +337,11 @@ impl Recovery<'_> {
         if log.snapshots.last().is_some_and(|&newest| newest > end) {
             log.drop_snapshots_above(end)?;
             self.files.sync_names()?;
+        }
+        // After a plain kill the newest name may be in memory only.
+        if self.stop != StopKind::Killed || self.is_filesystem_synced {
+            log.shared
+                .set_durable_snapshot(log.snapshots.last().copied().unwrap_or(0));
         }
         if is_planted(Bug::DedupeStateLostAtRestart) {
             log.producers = ProducerStates::new(self.config.max_producers);

@@ -44,7 +44,7 @@ impl Recovery<'_> {
         let is_cut = self.stop == StopKind::Killed && mark.position == 0;
         let is_unread = is_cut || segments[marked].size() > mark.position || segments.len() > marked + 1;
         // Without a mark not even the names need be durable.
-        if is_unread || self.group.synced_mark.is_none() || log.dirty.directory {
+        if !self.is_filesystem_synced && (is_unread || self.group.synced_mark.is_none() || log.dirty.directory) {
             self.sync_from(&segments[marked..])?;
             log.dirty.directory = false;
         }

@@ -107,6 +107,7 @@ pub(super) fn open(disk: &SimulatedDisk, config: &Arc<LogConfig>, now_ms: i64) -
         group: &group,
         stop,
         now_ms,
+        is_filesystem_synced: false,
     };
     let recovered = recovery.run().map_err(|error| error.to_string())?;
     let note = || -> Result<(), JournalError> {

@@ -105,6 +105,7 @@ impl Node {
             group: &state,
             stop,
             now_ms,
+            is_filesystem_synced: false,
         })
         .run()
         {
