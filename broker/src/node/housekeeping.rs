@@ -148,19 +148,22 @@ impl Node {
         }
     }
 
-    /// Notes in the journal how far each flushed partition is synced, and Raft has come.
+    /// Notes in the journal how far each flushed partition is synced, and Raft has come. Nothing happens to a replica
+    /// between the taking of its mark and the journal's append: a mark behind a cut of what it covers reads as damage.
     pub(super) fn write_marks(&self) {
-        let partitions = std::mem::take(&mut self.housekeeping.lock().to_mark);
-        let mut records: Vec<(GroupId, Record)> = Vec::new();
-        for partition in partitions {
+        let mut partitions = std::mem::take(&mut self.housekeeping.lock().to_mark);
+        for partition in &partitions {
             partition.to_mark.store(false, Ordering::Release);
-            if partition.is_closed() {
-                continue;
-            }
-            records.extend(partition.take_mark().into_iter().map(|record| (partition.id, record)));
         }
-        for records in records.chunks(MARKS_AT_ONCE) {
-            if let Err(error) = self.journal.append_lazily(records, self.clock.monotonic_ms()) {
+        partitions.retain(|partition| !partition.is_closed());
+        for some in partitions.chunks(MARKS_AT_ONCE) {
+            let mut records: Vec<(GroupId, Record)> = Vec::new();
+            let mut replicas: Vec<_> = some.iter().map(|partition| partition.lock_replica()).collect();
+            for replica in &mut replicas {
+                let group = replica.group();
+                records.extend(replica.take_mark().into_iter().map(|record| (group, record)));
+            }
+            if let Err(error) = self.journal.append_lazily(&records, self.clock.monotonic_ms()) {
                 tracing::warn!(%error, "cannot note how far the partitions are synced: the next start reads more");
             }
         }
@@ -239,24 +242,30 @@ impl Node {
     /// before it are dropped, synced; then the old ones go. Otherwise a crash could leave a mark in a segment that is gone,
     /// which is damage, or any of the old ones, and nobody would know that the others are to go as well.
     fn remove_segments(&self, partition: &Arc<Partition>, base: i64) -> Result<bool, String> {
-        let records = partition.with_replica(|replica| {
+        let noted = partition.with_replica(|replica| {
             let Some(synced) = replica.synced_end().filter(|end| end.segment_base >= base) else {
                 return Ok(None);
             };
-            let is_covered = replica.with_log(|log| log.remembers_producers(base, synced.offset))?;
-            Ok(is_covered.then(|| (replica.anchor_for(base), replica.take_mark())))
+            if !replica.with_log(|log| log.remembers_producers(base, synced.offset))? {
+                return Ok(None);
+            }
+            let Some(anchor) = replica.anchor_for(base) else {
+                return Ok(Some(Err(
+                    "the journal has no anchor for the segment that becomes the first".to_string(),
+                )));
+            };
+            let records: Vec<_> = std::iter::once(anchor)
+                .chain(replica.take_mark())
+                .chain([Record::AnchorsDropped { below: base }])
+                .map(|record| (partition.id, record))
+                .collect();
+            Ok(Some(self.journal.append(&records).map_err(|error| error.to_string())))
         });
-        let Some((anchor, mark)) = records.flatten() else {
+        let Some(noted) = noted.flatten() else {
             self.queue.push(partition);
             return Ok(false);
         };
-        let anchor = anchor.ok_or("the journal has no anchor for the segment that becomes the first")?;
-        let records: Vec<_> = std::iter::once(anchor)
-            .chain(mark)
-            .chain([Record::AnchorsDropped { below: base }])
-            .map(|record| (partition.id, record))
-            .collect();
-        self.journal.append(&records).map_err(|error| error.to_string())?;
+        noted?;
         self.journal.sync().map_err(|error| error.to_string())?;
         let Some(aside) = partition.with_replica(|replica| replica.remove_before(base)) else {
             return Ok(false);
@@ -280,5 +289,5 @@ impl Node {
     }
 }
 
-/// Records in one write of the journal.
-const MARKS_AT_ONCE: usize = 4096;
+/// Partitions whose marks go into one write of the journal; so long their replicas are locked together.
+const MARKS_AT_ONCE: usize = 64;

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use consensus::{Append, AppendError, Durability, Replica, ReplicaError, ReplicaFlush, Role};
-use parking_lot::Mutex;
-use storage::journal::{GroupId, Record};
+use parking_lot::{Mutex, MutexGuard};
+use storage::journal::GroupId;
 use storage::log::{LogConfig, LogError, LogReader};
 use storage::planted::{Bug, is_planted};
 use storage::record_batch::{ProduceRules, ProducedBatch};
@@ -263,8 +263,9 @@ impl Partition {
         }
     }
 
-    pub(super) fn take_mark(&self) -> Vec<Record> {
-        self.replica.lock().take_mark()
+    /// The replica, kept still. Only `Node::write_marks` holds several at a time.
+    pub(super) fn lock_replica(&self) -> MutexGuard<'_, Replica> {
+        self.replica.lock()
     }
 
     /// The topic is gone: nothing more is appended, and nobody waits any longer.
