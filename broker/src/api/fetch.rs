@@ -150,6 +150,10 @@ impl Fetch {
             Ok(epoch) => epoch,
             Err(error) => return self.refused(partition, index, error),
         };
+        // Before all that is told of the log's end: it is not where the damage begins.
+        if reader.check_damage(asked.fetch_offset).is_err() {
+            return self.refused(partition, index, ResponseError::KafkaStorageError);
+        }
         let limit: LogPosition = reader.high_watermark();
         let mut answer = FetchPartition::error(index, 0);
         answer.high_watermark = limit.offset;

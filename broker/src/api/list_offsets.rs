@@ -121,6 +121,13 @@ fn look_up(
             .map_err(|error| errors::of_log(&error))?,
         _ => return Err(ResponseError::UnsupportedVersion),
     };
+    if let Some(damage) = reader.damage() {
+        // What lies behind the damage may be newer, and is not known.
+        let is_behind = found.is_none_or(|found| found.offset >= damage.offset);
+        if is_behind || asked.timestamp == MAX_TIMESTAMP {
+            return Err(ResponseError::KafkaStorageError);
+        }
+    }
     Ok(found)
 }
 

@@ -9,6 +9,7 @@ use kafka_protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpoch
 
 use super::Context;
 use super::epochs::check_current_epoch;
+use super::errors;
 use crate::connection::{Outcome, Request};
 use crate::wire::Response;
 
@@ -51,8 +52,11 @@ fn end_offset(context: &Context, topic: &str, asked: &OffsetForLeaderPartition) 
         .ok_or(ResponseError::UnknownTopicOrPartition)?;
     let current = check_current_epoch(&partition, asked.current_leader_epoch)?;
     let reader = partition.reader();
-    if asked.leader_epoch == current {
-        return Ok((current, reader.end_offset()));
-    }
-    Ok(reader.end_offset_for_epoch(asked.leader_epoch))
+    let (epoch, end) = match asked.leader_epoch == current {
+        true => (current, reader.end_offset()),
+        false => reader.end_offset_for_epoch(asked.leader_epoch),
+    };
+    // A log that is damaged does not end where the damage begins: who believed that would cut off its own.
+    reader.check_damage(end).map_err(|error| errors::of_log(&error))?;
+    Ok((epoch, end))
 }

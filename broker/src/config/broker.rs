@@ -101,6 +101,10 @@ pub struct LogConfig {
     pub write_caching_flush_bytes: u64,
     /// `weir.max.uncommitted.bytes`.
     pub max_uncommitted_bytes: usize,
+    /// `weir.scrub.bytes.per.second`.
+    pub scrub_bytes_per_second: u64,
+    /// `weir.scrub.interval.ms`.
+    pub scrub_interval_ms: u64,
     /// `weir.max.decompressed.batch.bytes`.
     pub max_decompressed_batch_bytes: usize,
 }
@@ -203,6 +207,8 @@ impl BrokerConfig {
                 write_caching_flush_ms: unsigned(&settings, "write.caching.flush.ms"),
                 write_caching_flush_bytes: unsigned(&settings, "write.caching.flush.bytes"),
                 max_uncommitted_bytes: settings.count("weir.max.uncommitted.bytes"),
+                scrub_bytes_per_second: unsigned(&settings, "weir.scrub.bytes.per.second"),
+                scrub_interval_ms: unsigned(&settings, "weir.scrub.interval.ms"),
                 max_decompressed_batch_bytes: settings.count("weir.max.decompressed.batch.bytes"),
             },
             producers: ProducersConfig {

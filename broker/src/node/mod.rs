@@ -10,6 +10,7 @@ mod housekeeping;
 mod metadata_log;
 mod open;
 mod partition;
+mod scrub;
 mod start;
 mod sync_topics;
 pub mod topic_id;
@@ -38,6 +39,7 @@ pub use data_dir::{DataDirError, FORMAT, Meta};
 pub use flusher::{FlushCounters, FlushPass, FlushQueue};
 pub use metadata_log::{MetadataError, Proposal, TOPIC as METADATA_TOPIC, TOPIC_ID as METADATA_TOPIC_ID};
 pub use partition::{HighWatermarkObserver, Partition, PartitionSettings};
+pub use scrub::ScrubCounters;
 pub use start::{OpenNode, StartError};
 pub use topics::{LocalTopic, TopicMap, Topics};
 pub use waiters::Committed;
@@ -91,6 +93,8 @@ pub struct Node {
     applied: watch::Sender<i64>,
     observer: OnceLock<Arc<dyn TopicObserver>>,
     housekeeping: Mutex<Housekeeping>,
+    scrub: Mutex<scrub::Round>,
+    scrub_counters: ScrubCounters,
     disk_is_full: AtomicBool,
     reserve_bytes: u64,
     /// Bytes written to caching partitions since all of them were last sent to the flusher.
@@ -136,6 +140,11 @@ impl Node {
     /// What the flusher did so far.
     pub fn flush_counters(&self) -> &FlushCounters {
         &self.counters
+    }
+
+    /// What the scrub did so far.
+    pub fn scrub_counters(&self) -> &ScrubCounters {
+        &self.scrub_counters
     }
 
     /// Who is told of topics. Set once; it is told of every partition that is open already.

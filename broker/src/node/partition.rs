@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use consensus::{Append, AppendError, Durability, Replica, ReplicaError, ReplicaFlush, Role};
 use parking_lot::{Mutex, MutexGuard};
 use storage::journal::GroupId;
-use storage::log::{LogConfig, LogError, LogReader};
+use storage::log::{Damage, LogConfig, LogError, LogPosition, LogReader};
 use storage::planted::{Bug, is_planted};
 use storage::record_batch::{ProduceRules, ProducedBatch};
 use tokio::sync::{Notify, oneshot};
@@ -229,6 +229,12 @@ impl Partition {
         if self.with_replica(|replica| Ok(replica.doubt_names())) == Some(true) {
             self.announce_failure();
         }
+    }
+
+    /// Damage was found below the watermark: what lies before it stays readable, up to `end`.
+    pub(super) fn quarantine(&self, damage: Damage, end: LogPosition) {
+        self.replica.lock().quarantine(damage, end);
+        self.announce_failure();
     }
 
     pub(super) fn flushed(&self, flush: &ReplicaFlush, result: Result<(), &LogError>) {

@@ -22,6 +22,7 @@ use super::housekeeping::Housekeeping;
 use super::metadata_log::{Appended, MetadataError, TOPIC, TOPIC_ID, replay};
 use super::open::{DELETE_SUFFIX, OpenPartition};
 use super::partition::{Partition, PartitionSettings};
+use super::scrub::ScrubCounters;
 use super::sync_topics::ApplyMetadata;
 use super::topics::TopicMap;
 use super::{Clock, Node, TopicSettings};
@@ -125,6 +126,8 @@ impl OpenNode {
             applied: watch::Sender::new(0),
             observer: OnceLock::new(),
             housekeeping: Mutex::new(Housekeeping::default()),
+            scrub: Mutex::default(),
+            scrub_counters: ScrubCounters::default(),
             disk_is_full: AtomicBool::new(false),
             reserve_bytes: self.reserve_bytes,
             cached_bytes: AtomicU64::new(0),

@@ -60,12 +60,27 @@ impl Collector for NodeCollector {
             "Partitions quarantined, or down until a restart",
         );
         out.sample(&[], out_of_service.len() as f64);
-        let counters = self.node.flush_counters();
+        let (counters, scrub) = (self.node.flush_counters(), self.node.scrub_counters());
         for (name, help, counter) in [
             ("weir_flush_passes_total", "Passes of the flushers", &counters.passes),
             ("weir_fsyncs_total", "fdatasync and fsync calls", &counters.syncs),
             ("weir_syncfs_total", "syncfs calls", &counters.filesystem_syncs),
             ("weir_sync_failures_total", "Syncs that failed", &counters.failures),
+            (
+                "weir_scrubbed_bytes_total",
+                "Bytes that the scrub has verified",
+                &scrub.bytes,
+            ),
+            (
+                "weir_scrub_rounds_total",
+                "Rounds of the scrub over all logs",
+                &scrub.rounds,
+            ),
+            (
+                "weir_scrub_damages_total",
+                "Damages that the scrub has found",
+                &scrub.damages,
+            ),
         ] {
             out.single(name, Kind::Counter, help, counter.load(Ordering::Relaxed) as f64);
         }

@@ -37,6 +37,10 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 const MIN_WORKERS: usize = 4;
 /// How often the node looks for what is due.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_millis(20);
+/// Into how many portions the scrub's rate is cut.
+const SCRUBS_PER_SECOND: u64 = 10;
+/// At least so long it leaves the disk alone after each.
+const SCRUB_PAUSE: Duration = Duration::from_millis(1);
 /// Threads that sync: while one waits for the disk, the other takes what came meanwhile.
 const FLUSHERS: usize = 2;
 /// Bytes kept free on the disk for the journal, offsets and deletions.
@@ -132,6 +136,7 @@ async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeE
     server.listen(kafka);
     tokio::spawn(crate::admin_http::serve(admin, readiness, metrics));
     let housekeeping = tokio::spawn(housekeep(node.clone(), coordinators.clone()));
+    let scrub = tokio::spawn(scrub(node.clone(), config.clone()));
     say_ready(&kafka_address, &admin_address, started);
 
     let signal = stop.wait().await;
@@ -151,8 +156,10 @@ async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeE
             "connections had requests in flight when the time was over"
         );
     }
-    housekeeping.abort();
-    let _ = housekeeping.await;
+    for background in [housekeeping, scrub] {
+        background.abort();
+        let _ = background.await;
+    }
     let stopped = tokio::task::spawn_blocking(move || {
         node.stop_flushers();
         for flusher in flushers {
@@ -274,6 +281,28 @@ async fn housekeep(node: Arc<Node>, coordinators: Arc<Coordinators>) {
         if let Err(error) = work.await {
             tracing::error!(%error, "housekeeping failed");
         }
+    }
+}
+
+/// Verifies the logs in the background, at the configured rate.
+async fn scrub(node: Arc<Node>, config: Arc<BrokerConfig>) {
+    let (rate, interval_ms) = (config.log.scrub_bytes_per_second, config.log.scrub_interval_ms);
+    if rate == 0 {
+        return;
+    }
+    let budget = (rate / SCRUBS_PER_SECOND).max(1);
+    loop {
+        let node = node.clone();
+        let work = tokio::task::spawn_blocking(move || node.scrub(budget, interval_ms));
+        let bytes = work.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the scrub failed");
+            budget
+        });
+        let pause = match bytes {
+            0 => Duration::from_secs(1),
+            bytes => Duration::from_secs_f64(bytes as f64 / rate as f64),
+        };
+        tokio::time::sleep(pause.max(SCRUB_PAUSE)).await;
     }
 }
 

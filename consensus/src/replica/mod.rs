@@ -358,6 +358,15 @@ impl Replica {
         is_in_doubt
     }
 
+    /// Damage was found in the log while it served: from now on it is only read, up to `end`, where the good batches end.
+    pub fn quarantine(&mut self, damage: Damage, end: LogPosition) {
+        if let State::Up(core) = &mut self.state {
+            tracing::error!(group = ?self.group, %damage, "the partition is quarantined");
+            core.raft_log().log.quarantine(damage.clone(), end);
+            self.state = State::Quarantined(damage);
+        }
+    }
+
     /// Takes the replica out of service for good.
     pub fn poison(&mut self, reason: String) {
         if let State::Up(_) = self.state {

@@ -263,6 +263,42 @@ impl Log {
         }
     }
 
+    /// Removes the index files of a segment, which are missing or make no sense. Where a snapshot vouches for what they
+    /// have, durably: so nobody takes what is written next for whole. The snapshot stays, for it may be all that is known
+    /// of producers whose batches have expired.
+    pub(super) fn drop_index(&mut self, base: i64) -> Result<(), LogError> {
+        for suffix in [INDEX, TIME_INDEX] {
+            self.files.remove(&self.files.path(base, suffix))?;
+        }
+        if self.snapshots.last().is_some_and(|&newest| newest > base) {
+            self.files.sync_names()?;
+            self.active.is_rebuilt = true;
+        }
+        Ok(())
+    }
+
+    /// After [`Self::drop_index`], once the active segment's index is whole in memory: writes its files, whole or not at
+    /// all.
+    pub(super) fn write_rebuilt_index(&mut self) -> Result<(), LogError> {
+        if !std::mem::take(&mut self.active.is_rebuilt) {
+            return Ok(());
+        }
+        let base = self.active.segment.base_offset();
+        let Some((offsets, times)) = self.active.segment.with_live(|index| index.encode()) else {
+            return Ok(());
+        };
+        for (suffix, content) in [(INDEX, &offsets), (TIME_INDEX, &times)] {
+            let path = self.files.path(base, suffix);
+            let put = self.files.put_in_place(&path, content);
+            put.map_err(|error| LogError::io("write", &path, error))?;
+        }
+        self.active.indexed = (
+            offsets.len() / offset_index::ENTRY_SIZE,
+            times.len() / time_index::ENTRY_SIZE,
+        );
+        Ok(())
+    }
+
     /// Adds the active segment's index entries to their files, without a sync; answers the files. What a file has beyond
     /// the entries that are known to be in it is of no log that there is.
     pub(super) fn write_new_index_entries(&mut self) -> io::Result<Vec<Arc<dyn DiskFile>>> {

@@ -21,6 +21,7 @@ mod reader;
 mod recovery;
 pub mod repair;
 mod retention;
+mod scrub;
 mod segment;
 mod shared;
 mod truncate;
@@ -44,6 +45,7 @@ pub use files::{DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, PARTITIO
 pub use flush::{CheckpointFiles, LogFlush};
 pub use reader::{LogPosition, LogReader, Slice, TimestampedOffset};
 pub use recovery::{Recovered, Recovery, StopKind, TailBatch};
+pub use scrub::{Scrub, Scrubbed};
 pub use segment::Segment;
 pub use walk::{HeaderWalk, Step};
 
@@ -81,6 +83,9 @@ struct Active {
     /// Entries of each index that its file already has. They are never written again in place: a snapshot of the
     /// producers inside the segment vouches for them.
     indexed: (usize, usize),
+    /// The index was made anew though a snapshot vouches for what the files have: they are gone, and are to be whole
+    /// before anything is added to them.
+    is_rebuilt: bool,
     /// A roll made it, and no append has said so yet.
     is_new: bool,
 }
@@ -92,6 +97,7 @@ impl Active {
             created_ms,
             first_timestamp: None,
             indexed: (0, 0),
+            is_rebuilt: false,
             is_new,
         }
     }

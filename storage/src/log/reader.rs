@@ -109,6 +109,14 @@ impl LogReader {
         }
     }
 
+    /// An error if what is at `offset` lies at or behind a known damage.
+    pub fn check_damage(&self, offset: i64) -> Result<(), LogError> {
+        match self.damage.load().as_deref() {
+            Some(damage) if offset >= damage.offset => Err(LogError::Damaged(damage.clone())),
+            _ => Ok(()),
+        }
+    }
+
     /// Bytes of all segments.
     pub fn size(&self) -> u64 {
         self.segments.load().iter().map(|segment| segment.size()).sum()
@@ -130,6 +138,9 @@ impl LogReader {
         // The segments first: those of before a removal can still be read, and the start moves before they go.
         let segments = self.segments.load();
         let start = self.start_offset();
+        if from >= start {
+            self.check_damage(from)?;
+        }
         if from < start || from > limit.offset {
             return Err(LogError::OutOfRange {
                 offset: from,
@@ -141,9 +152,6 @@ impl LogReader {
             return Ok(None);
         }
         let damage = self.damage();
-        if let Some(damage) = damage.as_deref().filter(|damage| from >= damage.offset) {
-            return Err(LogError::Damaged(damage.clone()));
-        }
         let first = segments.partition_point(|segment| segment.base_offset() <= from).max(1) - 1;
         for segment in &segments[first..] {
             if segment.base_offset() > limit.segment_base {

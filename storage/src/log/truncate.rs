@@ -74,6 +74,7 @@ impl Log {
         self.active.segment = segment;
         self.active.first_timestamp = self.first_timestamp()?;
         self.dirty.active = false;
+        self.write_rebuilt_index()?;
         // An epoch that begins here has an entry of its own in the journal; a later one drives it out.
         self.reader.epochs.write().truncate_from_end(to.offset + 1);
         self.epochs_changed = true;
@@ -97,8 +98,7 @@ impl Log {
         let index = match index {
             Some(index) => index,
             None => {
-                // Its files are written anew, and until they are whole no snapshot may vouch for them.
-                self.drop_snapshots_above(segment.base_offset())?;
+                self.drop_index(segment.base_offset())?;
                 LiveIndex::new(segment.base_offset())
             }
         };

@@ -1,5 +1,7 @@
 //! Which step comes next, and how a run ends.
 
+use std::sync::atomic::Ordering;
+
 use broker::node::Clock;
 
 use super::faults::StopKind;
@@ -11,7 +13,7 @@ const LIVENESS: &str = "liveness: without faults everything is answered and take
 const PASSES_TO_SETTLE: usize = 200;
 
 /// A step, and how often it is taken among all.
-const STEPS: [(&str, u64); 21] = [
+const STEPS: [(&str, u64); 22] = [
     ("produce", 300),
     ("fetch", 60),
     ("look up", 60),
@@ -23,6 +25,7 @@ const STEPS: [(&str, u64); 21] = [
     ("end a flush", 60),
     ("flush", 60),
     ("housekeep", 60),
+    ("scrub", 60),
     ("a moment passes", 60),
     ("seconds pass", 20),
     ("the disk fails", 8),
@@ -94,6 +97,10 @@ impl World {
                 Ok(())
             }
             "housekeep" => self.housekeep(),
+            "scrub" => {
+                self.scrub();
+                Ok(())
+            }
             "a moment passes" => {
                 self.clock.advance(self.random.between(1, 300));
                 Ok(())
@@ -205,6 +212,18 @@ impl World {
             self.check_start(&partition, Some(partition.reader().size()))?;
         }
         Ok(())
+    }
+
+    /// Verifies a part of some log; rounds follow each other without a pause.
+    fn scrub(&mut self) {
+        let budget = self.random.between(1, 3_000);
+        let Some(running) = &self.running else { return };
+        let damages = || running.node.scrub_counters().damages.load(Ordering::Relaxed);
+        let before = damages();
+        running.node.scrub(budget, 0);
+        if damages() > before {
+            self.report.outcome("flipped bits found by the scrub");
+        }
     }
 
     fn stop_in_order(&mut self) -> Result<(), Broken> {

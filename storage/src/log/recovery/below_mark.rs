@@ -122,11 +122,7 @@ impl Recovery<'_> {
         let index = match loaded {
             Some(index) => index,
             None => {
-                // Its files will be written anew, and until they are whole no snapshot may vouch for them.
-                if log.snapshots.last().is_some_and(|&newest| newest > base) {
-                    log.drop_snapshots_above(base)?;
-                    self.files.sync_names()?;
-                }
+                log.drop_index(base)?;
                 LiveIndex::new(base)
             }
         };
@@ -140,6 +136,7 @@ impl Recovery<'_> {
     /// with the power or with a failed sync: they are made anew when they are asked for.
     pub(super) fn seal(&self, log: &mut Log, segment: &Segment) {
         segment.seal();
+        log.active.is_rebuilt = false;
         if self.stop == StopKind::Clean {
             return;
         }

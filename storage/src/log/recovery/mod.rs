@@ -33,6 +33,7 @@ use crate::planted::{Bug, is_planted};
 use crate::producer_state::ProducerStates;
 use crate::record_batch::BatchHeader;
 use missing::MissingFile;
+pub(super) use tail::{Fault, read_batch};
 pub(super) use terms::{Terms, synced_mark};
 use terms::{has_dropped, start};
 
@@ -105,7 +106,7 @@ impl Recovery<'_> {
     /// To be called before a sync of the filesystem that stands for one of each file: sets again the lengths that the life
     /// before may have set in vain, because the sync after a cut failed.
     pub fn settle_lengths(&self) -> Result<(), LogError> {
-        if self.stop != StopKind::Killed {
+        if self.stop == StopKind::Clean {
             return Ok(());
         }
         let dir = &self.files.dir;
@@ -346,9 +347,10 @@ impl Recovery<'_> {
         if is_planted(Bug::DedupeStateLostAtRestart) {
             log.producers = ProducerStates::new(self.config.max_producers);
         }
-        if self.stop == StopKind::Killed {
+        if self.stop != StopKind::Clean {
             self.flush_length(&mut log)?;
         }
+        log.write_rebuilt_index()?;
         self.settle_epochs(&log, &terms);
         log.epochs_changed = true;
         log.active.first_timestamp = log.first_timestamp()?;
@@ -405,7 +407,8 @@ impl Recovery<'_> {
         let mut walk = HeaderWalk::new(segment.file().clone(), 0, stopped.position.min(segment.size()));
         while let Ok(Step::Batch { position, header }) = walk.step() {
             bytes.resize(header.size(), 0);
-            let is_good = read_exact_at(&**segment.file(), &mut bytes, position).is_ok()
+            let is_good = header.base_offset == end.offset
+                && read_exact_at(&**segment.file(), &mut bytes, position).is_ok()
                 && check(&bytes, &header, end.offset, epoch).is_ok();
             if !is_good {
                 break;
@@ -460,8 +463,8 @@ impl Recovery<'_> {
 }
 
 impl Log {
-    /// Ends the log, for readers, at its damage; it takes no writes.
-    fn quarantine(&mut self, damage: Damage, end: LogPosition) {
+    /// Ends the log, for readers, at its damage (`end`, after the last good batch); it takes no writes.
+    pub fn quarantine(&mut self, damage: Damage, end: LogPosition) {
         self.poison();
         *self.reader.end.write() = end;
         *self.reader.high_watermark.write() = end;

@@ -25,7 +25,7 @@ enum Verdict {
 }
 
 /// What is wrong with the bytes where a batch should stand.
-enum Fault {
+pub(in crate::log) enum Fault {
     /// They are no whole batch.
     Torn(String),
     /// They are one that does not belong there.
@@ -83,8 +83,8 @@ impl Recovery<'_> {
             let path = self.files.path(segment.base_offset(), LOG);
             // After a failed sync the file may be longer on the device than it seems here: the length is set again.
             let length = match self.stop {
-                StopKind::Killed => segment.file().set_len(segment.size()),
-                StopKind::Clean | StopKind::Rebooted => Ok(()),
+                StopKind::Killed | StopKind::Rebooted => segment.file().set_len(segment.size()),
+                StopKind::Clean => Ok(()),
             };
             // The first error may be an old one, that nobody was told of. What it may have lost shows when the bytes are
             // read past the page cache; so all that counts is that they can be synced now.
@@ -217,7 +217,11 @@ fn stopped(segment: usize, position: u64, reason: String) -> Stopped {
 }
 
 /// Reads and verifies the batch at `position`, past the page cache or through it.
-fn read_batch(segment: &Segment, position: u64, is_uncached: bool) -> io::Result<Result<BatchHeader, Fault>> {
+pub(in crate::log) fn read_batch(
+    segment: &Segment,
+    position: u64,
+    is_uncached: bool,
+) -> io::Result<Result<BatchHeader, Fault>> {
     let read = |bytes: &mut [u8]| match is_uncached {
         true => read_exact_uncached(&**segment.file(), bytes, position),
         false => read_exact_at(&**segment.file(), bytes, position),

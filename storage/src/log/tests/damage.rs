@@ -134,3 +134,58 @@ fn a_sound_partition_has_nothing_to_repair() {
     let group = scenario.journal.group(GROUP).unwrap();
     assert_eq!(repair::plan(&files(&scenario.disk), &group, None).unwrap(), None);
 }
+
+/// Reads the log through in steps; what the last one saw.
+fn scrub(reader: &LogReader, limit: LogPosition, budget: u64) -> (u64, Scrubbed) {
+    let (mut scrub, mut bytes) = (Scrub::default(), 0);
+    loop {
+        match scrub.step(reader, limit, budget).unwrap() {
+            Scrubbed::More(more) => bytes += more,
+            seen => return (bytes, seen),
+        }
+    }
+}
+
+#[test]
+fn the_scrub_reads_all_below_its_limit_and_finds_a_flipped_bit() {
+    let mut found = 0;
+    for index in [2, 4, 5, 7] {
+        for at in [8, 11, 16, 18, 22, 60, 100] {
+            let mut scenario = flipped(index, at);
+            let opened = open(&scenario.disk, &scenario.config, scenario.now_ms).unwrap();
+            if opened.recovered.damage.is_some() {
+                continue;
+            }
+            found += 1;
+            scenario.reopen(opened);
+            let start = scenario.entries[index as usize - 1].batch.as_ref().unwrap().start;
+            let reader = scenario.log.reader().clone();
+            for budget in [1, 150, u64::MAX] {
+                let (bytes, Scrubbed::Damaged(damage, end)) = scrub(&reader, reader.end(), budget) else {
+                    panic!("byte {at} of entry {index} is not found");
+                };
+                assert_eq!((damage.position, damage.offset), (start.position, start.offset));
+                assert_eq!((end.segment_base, end.position), (start.segment_base, start.position));
+                assert!(bytes <= start.position + 10_000);
+                // Below the damage all is well.
+                assert!(matches!(scrub(&reader, start, budget).1, Scrubbed::End(_)));
+            }
+            // From now on it can be read up to the damage only.
+            let (_, Scrubbed::Damaged(damage, end)) = scrub(&reader, reader.end(), 1) else {
+                unreachable!()
+            };
+            let consumed = reader.end();
+            scenario.log.quarantine(damage, end);
+            for offset in [start.offset, consumed.offset, consumed.offset + 1] {
+                assert!(
+                    matches!(reader.read(offset, end, 100), Err(LogError::Damaged(_))),
+                    "{offset}"
+                );
+            }
+            if start.offset > 0 {
+                assert!(reader.read(0, end, u64::MAX).unwrap().is_some());
+            }
+        }
+    }
+    assert!(found >= 10, "the start finds most of it: {found}");
+}

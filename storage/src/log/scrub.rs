@@ -1,0 +1,102 @@
+//! Reads a log through, past the page cache and at its owner's pace, so that damage shows before a consumer meets it.
+//!
+//! Invariant: only what is synced and committed is judged. It never changes, so what does not read right is damage, as is
+//! a gap between offsets: nothing leaves any.
+
+use std::sync::Arc;
+
+use super::error::{Damage, LogError};
+use super::files::{LOG, display_name};
+use super::reader::{LogPosition, LogReader};
+use super::recovery::{Fault, read_batch};
+use super::segment::Segment;
+
+/// How far a log is read through.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scrub {
+    /// Where the next batch begins.
+    next: LogPosition,
+    /// The epoch of the last one.
+    epoch: i32,
+}
+
+/// What a step saw.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Scrubbed {
+    /// This many good bytes, and there are more.
+    More(u64),
+    /// This many good bytes, the last that there are.
+    End(u64),
+    /// The first bad batch, and where the good ones end.
+    Damaged(Damage, LogPosition),
+}
+
+impl Scrub {
+    /// Reads the next batches, about `budget` bytes of them and at least one, below `limit`: which is both synced and
+    /// committed. An error is the disk's; the step can be tried again.
+    pub fn step(&mut self, reader: &LogReader, limit: LogPosition, budget: u64) -> Result<Scrubbed, LogError> {
+        let segments = reader.segments();
+        let mut bytes = 0;
+        loop {
+            let Some(segment) = self.segment(&segments) else {
+                return Ok(Scrubbed::End(bytes));
+            };
+            let end = match segment.base_offset().cmp(&limit.segment_base) {
+                std::cmp::Ordering::Less => segment.size(),
+                std::cmp::Ordering::Equal => limit.position,
+                std::cmp::Ordering::Greater => return Ok(Scrubbed::End(bytes)),
+            };
+            while self.next.position < end {
+                if bytes >= budget {
+                    return Ok(Scrubbed::More(bytes));
+                }
+                let path = reader.files().path(segment.base_offset(), LOG);
+                let read = read_batch(segment, self.next.position, true);
+                let header = read.map_err(|error| LogError::io("read", &path, error))?;
+                let reason = match header {
+                    Err(Fault::Torn(reason) | Fault::Misplaced(reason)) => reason,
+                    Ok(header) if header.base_offset != self.next.offset || header.last_offset_delta < 0 => {
+                        format!(
+                            "offset {} stands where {} belongs",
+                            header.base_offset, self.next.offset
+                        )
+                    }
+                    Ok(header) if header.leader_epoch < self.epoch => {
+                        format!("epoch {} follows {}", header.leader_epoch, self.epoch)
+                    }
+                    Ok(header) => {
+                        self.epoch = header.leader_epoch;
+                        self.next.offset = header.next_offset();
+                        self.next.position += header.size() as u64;
+                        bytes += header.size() as u64;
+                        continue;
+                    }
+                };
+                let damage = Damage {
+                    file: display_name(&path),
+                    position: self.next.position,
+                    offset: self.next.offset,
+                    reason,
+                };
+                return Ok(Scrubbed::Damaged(damage, self.next));
+            }
+            self.next.segment_base = segment.base_offset() + 1;
+        }
+    }
+
+    /// The segment in which it goes on: what was removed meanwhile is passed over.
+    fn segment<'s>(&mut self, segments: &'s [Arc<Segment>]) -> Option<&'s Arc<Segment>> {
+        let segment = segments
+            .iter()
+            .find(|segment| segment.base_offset() >= self.next.segment_base)?;
+        let base = segment.base_offset();
+        if base != self.next.segment_base {
+            self.next = LogPosition {
+                offset: base.max(self.next.offset),
+                segment_base: base,
+                position: 0,
+            };
+        }
+        Some(segment)
+    }
+}
