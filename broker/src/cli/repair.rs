@@ -22,10 +22,7 @@ pub(super) fn run_repair(args: &RepairArgs) -> Result<(), String> {
     let (journal, _) = Journal::open(target.disk.clone(), &target.data_dir).map_err(|error| error.to_string())?;
     let mut repaired = 0;
     for dir in &target.partitions {
-        let files = LogFiles {
-            disk: target.disk.clone(),
-            dir: dir.clone(),
-        };
+        let files = LogFiles::new(target.disk.clone(), dir.clone());
         let group = group_of(&files)?;
         let state = journal.group(group).unwrap_or_default();
         let Some(plan) = plan(&files, &state, None).map_err(|error| error.to_string())? else {

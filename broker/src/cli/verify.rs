@@ -80,10 +80,7 @@ fn run_verify(args: &VerifyArgs) -> Result<(), String> {
     let target = Target::open(&args.path)?;
     let mut damaged = 0;
     for dir in &target.partitions {
-        let files = LogFiles {
-            disk: target.disk.clone(),
-            dir: dir.clone(),
-        };
+        let files = LogFiles::new(target.disk.clone(), dir.clone());
         let verified = verify(&files).map_err(|error| error.to_string())?;
         damaged += usize::from(verified.damage.is_some());
         say(&line(dir, &verified));

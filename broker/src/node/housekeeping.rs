@@ -3,11 +3,12 @@
 //! Nothing here runs by itself: the owner calls [`Node::housekeep`] every few tens of milliseconds.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use storage::journal::{GroupId, Record};
+use storage::log::LogFiles;
 
 use super::Node;
 use super::partition::Partition;
@@ -32,6 +33,8 @@ pub(super) struct Housekeeping {
     to_mark: Vec<Arc<Partition>>,
     to_flush: Vec<(u64, Arc<Partition>)>,
     to_remove: Vec<(u64, PathBuf)>,
+    /// Files of a partition that goes on.
+    to_remove_from: Vec<(u64, LogFiles, Vec<PathBuf>)>,
     /// Partitions with expired segments, and the base offset of the first that stays.
     to_trim: Vec<(Arc<Partition>, i64)>,
     /// Replicas that were opened anew: how often, and when the next time may be.
@@ -58,9 +61,9 @@ impl Housekeeping {
         }
     }
 
-    /// A file or directory is to be removed then.
-    pub(super) fn remove_later(&mut self, path: PathBuf, due_ms: u64) {
-        self.to_remove.push((due_ms, path));
+    /// A directory is to be removed then.
+    pub(super) fn remove_later(&mut self, dir: PathBuf, due_ms: u64) {
+        self.to_remove.push((due_ms, dir));
     }
 
     /// Whether a replica that failed may be opened anew at `now_ms`: each time it has to wait twice as long.
@@ -159,12 +162,13 @@ impl Node {
         for some in partitions.chunks(MARKS_AT_ONCE) {
             let mut records: Vec<(GroupId, Record)> = Vec::new();
             let mut replicas: Vec<_> = some.iter().map(|partition| partition.lock_replica()).collect();
-            for replica in &mut replicas {
-                let group = replica.group();
-                records.extend(replica.take_mark().into_iter().map(|record| (group, record)));
+            for (partition, replica) in some.iter().zip(&mut replicas).filter(|(it, _)| !it.is_closed()) {
+                records.extend(replica.take_mark().into_iter().map(|record| (partition.id, record)));
             }
             if let Err(error) = self.journal.append_lazily(&records, self.clock.monotonic_ms()) {
                 tracing::warn!(%error, "cannot note how far the partitions are synced: the next start reads more");
+                replicas.iter_mut().for_each(|replica| replica.mark_refused());
+                self.housekeeping.lock().mark_later(some.to_vec());
             }
         }
     }
@@ -191,23 +195,25 @@ impl Node {
     }
 
     fn remove_due(&self, now: u64) {
-        let mut due = Vec::new();
-        self.housekeeping.lock().to_remove.retain(|(at, path)| {
-            let is_due = *at <= now;
-            if is_due {
-                due.push(path.clone());
-            }
-            !is_due
-        });
-        for path in due {
-            let is_dir = path.to_string_lossy().ends_with(super::open::DELETE_SUFFIX);
-            let removed = if is_dir {
-                self.disk.remove_dir_all(&path)
-            } else {
-                self.disk.remove_file(&path)
-            };
-            if let Err(error) = removed {
-                tracing::debug!(path = %path.display(), %error, "cannot remove what is out of use");
+        let mut state = self.housekeeping.lock();
+        let (dirs, later) = std::mem::take(&mut state.to_remove)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
+        state.to_remove = later;
+        let (files, later) = std::mem::take(&mut state.to_remove_from)
+            .into_iter()
+            .partition(|(at, ..)| *at <= now);
+        state.to_remove_from = later;
+        drop(state);
+        let (dirs, files): (Vec<_>, Vec<_>) = (dirs, files);
+        for (_, dir) in dirs {
+            warn_unless_removed(&dir, self.disk.remove_dir_all(&dir));
+        }
+        for (_, files, paths) in files {
+            // Of a topic that is gone they go with its directory, and here may be another's.
+            let Some(_present) = files.hold() else { continue };
+            for path in paths {
+                warn_unless_removed(&path, self.disk.remove_file(&path));
             }
         }
     }
@@ -231,7 +237,7 @@ impl Node {
         for (partition, base) in waiting {
             match self.remove_segments(&partition, base) {
                 Ok(true) => {}
-                Ok(false) if partition.out_of_service().is_some() => {}
+                Ok(false) if partition.is_closed() || partition.out_of_service().is_some() => {}
                 Ok(false) => self.housekeeping.lock().to_trim.push((partition, base)),
                 Err(error) => tracing::error!(%partition, error, "cannot remove expired segments"),
             }
@@ -259,7 +265,11 @@ impl Node {
                 .chain([Record::AnchorsDropped { below: base }])
                 .map(|record| (partition.id, record))
                 .collect();
-            Ok(Some(self.journal.append(&records).map_err(|error| error.to_string())))
+            let noted = self.journal.append(&records);
+            if noted.is_err() {
+                replica.mark_refused();
+            }
+            Ok(Some(noted.map_err(|error| error.to_string())))
         });
         let Some(noted) = noted.flatten() else {
             self.queue.push(partition);
@@ -272,10 +282,10 @@ impl Node {
         };
         let delay = partition.settings().log.file_delete_delay_ms.max(0) as u64;
         let now = self.clock.monotonic_ms();
+        let files = partition.reader().files().clone();
         let mut state = self.housekeeping.lock();
-        for path in aside {
-            state.remove_later(path, now + delay);
-        }
+        state.to_remove_from.push((now + delay, files, aside));
+        drop(state);
         tracing::info!(%partition, log_start_offset = base, "expired segments are removed");
         Ok(true)
     }
@@ -286,6 +296,12 @@ impl Node {
             partition.prune_waiters();
             let _ = partition.with_replica(|replica| replica.with_log(|log| log.expire_producers(wall)));
         }
+    }
+}
+
+fn warn_unless_removed(path: &Path, removed: std::io::Result<()>) {
+    if let Err(error) = removed {
+        tracing::debug!(path = %path.display(), %error, "cannot remove what is out of use");
     }
 }
 

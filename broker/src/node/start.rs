@@ -149,10 +149,7 @@ impl OpenNode {
         OpenPartition {
             topic: TOPIC.into(),
             id,
-            files: LogFiles {
-                disk: self.disk.clone(),
-                dir: self.data_dir.join(format!("{TOPIC}-0")),
-            },
+            files: LogFiles::new(self.disk.clone(), self.data_dir.join(format!("{TOPIC}-0"))),
             settings: self.metadata_settings.clone(),
             node_id: self.node_id,
             voters: &[self.node_id],

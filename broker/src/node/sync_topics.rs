@@ -203,10 +203,7 @@ impl Node {
         OpenPartition {
             topic: topic.name.clone(),
             id,
-            files: LogFiles {
-                disk: self.disk.clone(),
-                dir: self.data_dir.join(format!("{}-{index}", topic.name)),
-            },
+            files: LogFiles::new(self.disk.clone(), self.data_dir.join(format!("{}-{index}", topic.name))),
             settings: self.settings_of(&topic.name, image),
             node_id: self.meta.node_id,
             voters,

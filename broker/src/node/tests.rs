@@ -1,5 +1,7 @@
 //! What a node does with a replica that broke, and how it opens many partitions after a kill.
 
+mod deleted;
+
 use consensus::Append;
 
 use crate::api::test_node::{TestNode, batch};

@@ -66,6 +66,13 @@ impl Replica {
         self.run(|core| Ok(core.take_mark())).unwrap_or_default()
     }
 
+    /// The journal did not take what [`Replica::take_mark`] answered: it is told again.
+    pub fn mark_refused(&mut self) {
+        if let State::Up(core) = &mut self.state {
+            core.mark_refused();
+        }
+    }
+
     /// The journal's record for the first step of removing old segments: the anchor of the segment that becomes the
     /// first one. It has to be synced, with the log's flush, before [`Replica::remove_before`]. `None` while the synced
     /// mark is still in a segment that would go: flush, and ask again.
@@ -82,7 +89,7 @@ impl Replica {
                 .collect();
             if let Err(error) = core.journal.append(&records) {
                 tracing::warn!(group = ?core.group, %error, "cannot note how far the partition is synced");
-                core.marked = None;
+                core.mark_refused();
                 return Ok(None);
             }
             Ok(core.anchor_record(base))
@@ -191,6 +198,12 @@ impl Core {
             records.push(self.checkpoint_record(self.applied));
         }
         records
+    }
+
+    pub(super) fn mark_refused(&mut self) {
+        self.marked = None;
+        // Which of them it was is not known any more.
+        self.new_anchors = self.node.store().anchored().collect();
     }
 
     /// The log is about to be cut at `to`, behind `index`: moves the journal's mark back, durably, if it reaches that

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::MutexGuard;
+use parking_lot::{MutexGuard, RwLockReadGuard};
 
 use super::error::LogError;
 use super::files::{INDEX, LEADER_EPOCH_CHECKPOINT, SNAPSHOT, TIME_INDEX, parse_name};
@@ -81,6 +81,7 @@ impl LogFlush {
     /// After the data is durable: writes the small files that speak of it, under temporary names and unsynced. `None`
     /// where there are none, or the log was cut meanwhile. A failure here costs only time at the next start.
     pub fn begin_checkpoint(&self) -> Option<CheckpointFiles<'_>> {
+        let present = self.files.hold()?;
         let cuts = self.shared.cuts();
         if *cuts != self.cuts || self.after.is_empty() {
             return None;
@@ -99,6 +100,7 @@ impl LogFlush {
             flush: self,
             written,
             _no_cut: cuts,
+            _present: present,
         })
     }
 
@@ -122,6 +124,8 @@ pub struct CheckpointFiles<'a> {
     written: Vec<(PathBuf, &'a Path, Arc<dyn DiskFile>)>,
     /// While this is held the log is not cut.
     _no_cut: MutexGuard<'a, u64>,
+    /// While this is held the directory keeps its name.
+    _present: RwLockReadGuard<'a, bool>,
 }
 
 impl CheckpointFiles<'_> {
