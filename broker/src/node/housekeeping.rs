@@ -173,11 +173,15 @@ impl Node {
         }
     }
 
-    fn measure_free_space(&self) {
+    pub(super) fn measure_free_space(&self) {
         match self.disk.free_bytes(&self.data_dir) {
             Ok(free) => {
-                let is_full = free < self.reserve_bytes;
-                if self.disk_is_full.swap(is_full, Ordering::Relaxed) != is_full {
+                let room = i64::try_from(free).unwrap_or(i64::MAX) - self.reserve_bytes as i64;
+                // Without a reserve the disk says itself that it is full.
+                self.room
+                    .store(if self.reserve_bytes == 0 { i64::MAX } else { room }, Ordering::Relaxed);
+                let is_full = self.is_full();
+                if self.told_full.swap(is_full, Ordering::Relaxed) != is_full {
                     let reserve = self.reserve_bytes;
                     if is_full {
                         tracing::error!(
@@ -231,23 +235,38 @@ impl Node {
         self.trim();
     }
 
-    /// Removes expired segments where the successor is durable.
+    /// Removes expired segments where the successor is durable: one sync of the journal for all.
     fn trim(&self) {
         let waiting = std::mem::take(&mut self.housekeeping.lock().to_trim);
+        let mut noted = Vec::new();
         for (partition, base) in waiting {
-            match self.remove_segments(&partition, base) {
-                Ok(true) => {}
+            match self.note_removal(&partition, base) {
+                Ok(true) => noted.push((partition, base)),
                 Ok(false) if partition.is_closed() || partition.out_of_service().is_some() => {}
-                Ok(false) => self.housekeeping.lock().to_trim.push((partition, base)),
+                Ok(false) => {
+                    self.queue.push(&partition);
+                    self.housekeeping.lock().to_trim.push((partition, base));
+                }
                 Err(error) => tracing::error!(%partition, error, "cannot remove expired segments"),
             }
         }
+        if noted.is_empty() {
+            return;
+        }
+        if let Err(error) = self.journal.sync() {
+            tracing::error!(%error, "cannot remove expired segments");
+            return;
+        }
+        for (partition, base) in noted {
+            self.remove_segments(&partition, base);
+        }
     }
 
-    /// Order: the segment that stays is synced, and its name; then the journal has its anchor, a mark in it, and that those
-    /// before it are dropped, synced; then the old ones go. Otherwise a crash could leave a mark in a segment that is gone,
-    /// which is damage, or any of the old ones, and nobody would know that the others are to go as well.
-    fn remove_segments(&self, partition: &Arc<Partition>, base: i64) -> Result<bool, String> {
+    /// The first step of a removal; whether it could be done yet. Order: the segment that stays is synced, and its name;
+    /// then the journal has its anchor, a mark in it, and that those before it are dropped, synced; then the old ones go.
+    /// Otherwise a crash could leave a mark in a segment that is gone, which is damage, or any of the old ones, and nobody
+    /// would know that the others are to go as well.
+    fn note_removal(&self, partition: &Arc<Partition>, base: i64) -> Result<bool, String> {
         let noted = partition.with_replica(|replica| {
             let Some(synced) = replica.synced_end().filter(|end| end.segment_base >= base) else {
                 return Ok(None);
@@ -271,23 +290,21 @@ impl Node {
             }
             Ok(Some(noted.map_err(|error| error.to_string())))
         });
-        let Some(noted) = noted.flatten() else {
-            self.queue.push(partition);
-            return Ok(false);
-        };
-        noted?;
-        self.journal.sync().map_err(|error| error.to_string())?;
+        match noted.flatten() {
+            Some(noted) => noted.map(|_| true),
+            None => Ok(false),
+        }
+    }
+
+    /// The second step: the journal is synced.
+    fn remove_segments(&self, partition: &Arc<Partition>, base: i64) {
         let Some(aside) = partition.with_replica(|replica| replica.remove_before(base)) else {
-            return Ok(false);
+            return;
         };
-        let delay = partition.settings().log.file_delete_delay_ms.max(0) as u64;
-        let now = self.clock.monotonic_ms();
+        let due_ms = self.clock.monotonic_ms() + partition.settings().log.file_delete_delay_ms.max(0) as u64;
         let files = partition.reader().files().clone();
-        let mut state = self.housekeeping.lock();
-        state.to_remove_from.push((now + delay, files, aside));
-        drop(state);
+        self.housekeeping.lock().to_remove_from.push((due_ms, files, aside));
         tracing::info!(%partition, log_start_offset = base, "expired segments are removed");
-        Ok(true)
     }
 
     fn release_idle(&self, wall: i64) {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use consensus::{Append, AppendError};
 use storage::compression::Codec;
 use storage::log::{LogError, LogReader};
-use storage::record_batch::{BatchBuilder, BatchHeader, ProducedBatch, Records};
+use storage::record_batch::{BatchBuilder, BatchHeader, ProducedBatch, Records, verify_crc};
 use uuid::Uuid;
 
 use super::partition::Partition;
@@ -34,7 +34,10 @@ pub enum MetadataError {
     #[error("the metadata log cannot be read: {0}")]
     Log(#[from] LogError),
     /// A batch, a record or what it says makes no sense.
-    #[error("the metadata log makes no sense at offset {offset}: {reason}")]
+    #[error(
+        "the metadata log makes no sense at offset {offset}: {reason}: restore the data directory from a copy, or run `weir \
+         log repair --accept-loss` on its partition"
+    )]
     Content {
         /// The offset.
         offset: i64,
@@ -98,8 +101,12 @@ impl Appended {
     }
 }
 
-/// The image after `image` and all records up to the high watermark.
-pub(super) fn replay(reader: &Arc<LogReader>, image: &Image) -> Result<Image, MetadataError> {
+/// The image after `image` and all records up to the high watermark. Told of each record: `see`.
+pub(super) fn replay(
+    reader: &Arc<LogReader>,
+    image: &Image,
+    mut see: impl FnMut(&Record),
+) -> Result<Image, MetadataError> {
     let limit = reader.high_watermark();
     let mut builder = ImageBuilder::after(image);
     let mut next = (image.offset() + 1).max(reader.start_offset());
@@ -114,11 +121,14 @@ pub(super) fn replay(reader: &Arc<LogReader>, image: &Image) -> Result<Image, Me
             let content = |reason: String| MetadataError::Content { offset: next, reason };
             let header = BatchHeader::parse(&bytes).map_err(|error| content(error.to_string()))?;
             let batch = bytes.split_to(header.size().min(bytes.len()));
+            // A wrong name here would cost a topic.
+            verify_crc(&batch, &header).map_err(|error| content(error.to_string()))?;
             let records = Records::new(&batch, MAX_BATCH_BYTES).map_err(|error| content(error.to_string()))?;
             for record in records {
                 let record = record.map_err(|error| content(error.to_string()))?;
                 let value = record.value.unwrap_or_default();
                 let change = Record::decode(&value).map_err(|error| content(error.to_string()))?;
+                see(&change);
                 builder.apply(&change).map_err(|error| content(error.to_string()))?;
             }
             epoch = header.leader_epoch;

@@ -1,6 +1,7 @@
 //! What a node does with a replica that broke, and how it opens many partitions after a kill.
 
 mod deleted;
+mod strays;
 
 use consensus::Append;
 

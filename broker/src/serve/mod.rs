@@ -11,7 +11,7 @@ mod readiness;
 mod signals;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -194,7 +194,7 @@ fn local(listener: &TcpListener) -> String {
 
 fn lock_data_dir(config: &BrokerConfig) -> Result<DirLock, ServeError> {
     let path = config.data_dir.clone();
-    std::fs::create_dir_all(&path).map_err(|source| ServeError::DataDir {
+    make_dir(&path).map_err(|source| ServeError::DataDir {
         path: path.clone(),
         source,
     })?;
@@ -203,6 +203,24 @@ fn lock_data_dir(config: &BrokerConfig) -> Result<DirLock, ServeError> {
         Err(LockError::Io { source, .. }) => Err(ServeError::DataDir { path, source }),
         Err(held) => Err(held.into()),
     }
+}
+
+/// Makes a directory, its parents as well, and makes the names of all durable.
+fn make_dir(path: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|it| !it.as_os_str().is_empty() && !it.exists())
+        .collect();
+    std::fs::create_dir_all(path)?;
+    for parent in missing.iter().filter_map(|made| made.parent()) {
+        let parent = if parent.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            parent
+        };
+        std::fs::File::open(parent)?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn open_node(config: &Arc<BrokerConfig>) -> Result<Arc<Node>, ServeError> {

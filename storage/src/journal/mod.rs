@@ -95,6 +95,8 @@ pub struct RecoveredJournal {
     pub last_boot_id: Option<String>,
     /// Whether the very last thing written was [`Journal::stopped`].
     pub clean_shutdown: bool,
+    /// Whether there was none: nothing was ever written in this data directory, or the journal was lost.
+    pub is_new: bool,
 }
 
 /// The journal of a node, shared by its groups and its flusher threads.

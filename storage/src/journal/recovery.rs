@@ -42,6 +42,7 @@ pub(super) fn open(disk: Arc<dyn Disk>, data_dir: &Path) -> Result<(Journal, Rec
         }
         not_whole.push(found);
     }
+    let is_new = whole.is_none();
     let found = match whole {
         Some(found) => found,
         // A first start that died here: nothing was ever appended.
@@ -61,6 +62,7 @@ pub(super) fn open(disk: Arc<dyn Disk>, data_dir: &Path) -> Result<(Journal, Rec
         groups: found.mirror.groups.clone(),
         last_boot_id: found.mirror.boot_id.clone(),
         clean_shutdown,
+        is_new,
     };
     let state = State {
         synced: file.len,

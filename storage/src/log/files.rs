@@ -101,6 +101,12 @@ impl LogFiles {
     }
 }
 
+/// Whether a file in a partition's directory is one that a log makes.
+pub fn is_own_name(name: &str) -> bool {
+    let name = name.strip_suffix(TEMPORARY).unwrap_or(name);
+    parse_name(name).is_some() || [LEADER_EPOCH_CHECKPOINT, PARTITION_METADATA].contains(&name)
+}
+
 /// The offset and the suffix of a segment's or snapshot's file name, `None` for other names.
 pub fn parse_name(name: &str) -> Option<(i64, &str)> {
     let (digits, suffix) = name.split_once('.')?;

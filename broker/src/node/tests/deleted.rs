@@ -9,7 +9,7 @@ use storage::disk::Disk;
 use storage::disk::simulated::{CrashOptions, Fault, Keep};
 use storage::record_batch::{BatchBuilder, BatchHeader, ProducedBatch};
 
-use super::super::{Clock, Committed, Node};
+use super::super::{Committed, Node};
 use crate::api::test_node::{TestNode, name};
 
 fn files(node: &TestNode, dir: &str) -> Vec<String> {
