@@ -170,7 +170,8 @@ impl RaftLog {
             position: mark.position,
         };
         let mut batches = tail.iter().peekable();
-        for index in mark.last_index + 1..=self.last_index {
+        // The log may begin behind the mark, where its first segments expired since.
+        for index in (mark.last_index + 1).max(self.first_index)..=self.last_index {
             let entry = if let Some(own) = self.own.get(&index) {
                 own_entry(own)
             } else {
@@ -305,6 +306,14 @@ impl RaftLog {
     pub(crate) fn release(&mut self, applied: u64, keep: usize) {
         while self.ring.len() > keep && self.ring.front().is_some_and(|slot| slot.entry.index <= applied) {
             self.ring.pop_front();
+        }
+    }
+
+    /// The segment `base` is about to become the first: nothing that is not committed, and may be cut yet, counts as being
+    /// before it.
+    pub(crate) fn cap_anchor(&mut self, base: i64, committed: u64) {
+        if let Some(index) = self.anchors.get_mut(&base) {
+            *index = (*index).min(committed);
         }
     }
 

@@ -92,6 +92,9 @@ impl Replica {
                 core.mark_refused();
                 return Ok(None);
             }
+            let raft_log = &core.node.raft.raft_log;
+            let committed = raft_log.committed.min(raft_log.persisted);
+            core.raft_log().cap_anchor(base, committed);
             Ok(core.anchor_record(base))
         })
         .ok()
