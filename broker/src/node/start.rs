@@ -218,8 +218,16 @@ impl Node {
         })?;
         self.appended.lock().image = image.clone();
         self.remove_strays(&image, recovered)?;
+        let began = self.clock.monotonic_ms();
         let is_filesystem_synced = self.sync_at_start(&image)?;
         let is_verified = self.open_topics(&image, is_filesystem_synced);
+        tracing::info!(
+            partitions = self.topics.load().partitions().count(),
+            out_of_service = self.out_of_service().len(),
+            last_stop = ?self.stop,
+            ms = self.clock.monotonic_ms() - began,
+            "the partitions are open"
+        );
         let offset = image.offset() + 1;
         self.image.store(Arc::new(image));
         self.applied.send_replace(offset);
