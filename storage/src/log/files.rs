@@ -27,6 +27,9 @@ pub const LEADER_EPOCH_CHECKPOINT: &str = "leader-epoch-checkpoint";
 /// Kafka's file with the topic id.
 pub const PARTITION_METADATA: &str = "partition.metadata";
 
+/// The note of damage that was found while the partition served.
+pub const DAMAGE: &str = "damage";
+
 /// One partition's directory.
 #[derive(Debug, Clone)]
 pub struct LogFiles {
@@ -104,7 +107,7 @@ impl LogFiles {
 /// Whether a file in a partition's directory is one that a log makes.
 pub fn is_own_name(name: &str) -> bool {
     let name = name.strip_suffix(TEMPORARY).unwrap_or(name);
-    parse_name(name).is_some() || [LEADER_EPOCH_CHECKPOINT, PARTITION_METADATA].contains(&name)
+    parse_name(name).is_some() || [LEADER_EPOCH_CHECKPOINT, PARTITION_METADATA, DAMAGE].contains(&name)
 }
 
 /// The offset and the suffix of a segment's or snapshot's file name, `None` for other names.

@@ -14,6 +14,7 @@
 
 mod append;
 mod config;
+mod damage_note;
 mod error;
 mod files;
 mod flush;
@@ -40,7 +41,9 @@ use parking_lot::RwLock;
 pub use append::Appended;
 pub use config::LogConfig;
 pub use error::{Damage, LogError};
-pub use files::{DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, PARTITION_METADATA, SNAPSHOT, TIME_INDEX};
+pub use files::{
+    DAMAGE, DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, PARTITION_METADATA, SNAPSHOT, TIME_INDEX,
+};
 pub use files::{is_own_name, parse_name};
 pub use flush::{CheckpointFiles, LogFlush};
 pub use reader::{LogPosition, LogReader, Slice, TimestampedOffset};

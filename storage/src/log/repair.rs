@@ -7,7 +7,7 @@
 //! journal in one write, and syncs it.
 
 use super::error::{Damage, LogError};
-use super::files::{INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TIME_INDEX, parse_name};
+use super::files::{DAMAGE, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TIME_INDEX, parse_name};
 use super::reader::LogPosition;
 use super::recovery::{Terms, synced_mark};
 use super::segment::create_or_empty;
@@ -91,7 +91,7 @@ impl RepairPlan {
             let goes = match parse_name(&entry.name) {
                 Some((end, SNAPSHOT)) => end > offset,
                 Some((base, INDEX | TIME_INDEX)) => base >= segment_base,
-                _ => false,
+                _ => entry.name == DAMAGE,
             };
             if goes {
                 files.remove(&files.dir.join(&entry.name))?;

@@ -51,8 +51,10 @@ impl Scrub {
                     return Ok(Scrubbed::More(bytes));
                 }
                 let path = reader.files().path(segment.base_offset(), LOG);
-                let read = read_batch(segment, self.next.position, true);
-                let header = read.map_err(|error| LogError::io("read", &path, error))?;
+                let read = || read_batch(segment, self.next.position, true);
+                // What is bad is read again: it is the disk that is judged, not one read of it.
+                let header = read().and_then(|header| if header.is_ok() { Ok(header) } else { read() });
+                let header = header.map_err(|error| LogError::io("read", &path, error))?;
                 let reason = match header {
                     Err(Fault::Torn(reason) | Fault::Misplaced(reason)) => reason,
                     Ok(header) if header.base_offset != self.next.offset || header.last_offset_delta < 0 => {
@@ -80,7 +82,11 @@ impl Scrub {
                 };
                 return Ok(Scrubbed::Damaged(damage, self.next));
             }
-            self.next.segment_base = segment.base_offset() + 1;
+            self.next = LogPosition {
+                offset: self.next.offset,
+                segment_base: segment.base_offset() + 1,
+                position: 0,
+            };
         }
     }
 

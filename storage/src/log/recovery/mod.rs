@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 use super::error::{Damage, LogError};
 use super::files::{
-    DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TEMPORARY, TIME_INDEX, display_name, parse_name,
+    DAMAGE, DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TEMPORARY, TIME_INDEX, display_name,
+    parse_name,
 };
 use super::reader::LogPosition;
 use super::segment::LiveIndex;
@@ -132,7 +133,15 @@ impl Recovery<'_> {
     pub fn run(self) -> Result<Recovered, LogError> {
         let mut listing = self.list()?;
         if let Some(damage) = self.missing(&listing) {
-            return self.quarantined(&listing, damage);
+            let end = LogPosition {
+                offset: damage.offset,
+                segment_base: damage.offset,
+                position: 0,
+            };
+            return self.quarantined(&listing, damage, end);
+        }
+        if let Some((damage, end)) = self.noted_damage()? {
+            return self.quarantined(&listing, damage, end);
         }
         let start = start(self.group);
         if !self.has_synced() && listing.segments.first() != Some(&start) {
@@ -427,15 +436,32 @@ impl Recovery<'_> {
         self.only_readable(log, damage)
     }
 
-    /// Damage before any segment could be opened: what there is below it stays readable.
-    fn quarantined(&self, listing: &Listing, damage: Damage) -> Result<Recovered, LogError> {
-        let at = LogPosition {
-            offset: damage.offset,
-            segment_base: damage.offset,
-            position: 0,
+    /// Damage that an earlier life has noted, unless it reads right again.
+    fn noted_damage(&self) -> Result<Option<(Damage, LogPosition)>, LogError> {
+        let Some((damage, end)) = self.files.noted_damage() else {
+            return Ok(None);
         };
+        let path = self.files.path(end.segment_base, LOG);
+        let reads_right = || {
+            let file = self.files.disk.open(&path)?;
+            let len = file.len()?;
+            let segment = Segment::sealed(end.segment_base, file, len);
+            read_batch(&segment, end.position, true)
+        };
+        match reads_right() {
+            Ok(Ok(header)) if header.base_offset == end.offset => {
+                tracing::warn!(%damage, "this was found before, and reads right again");
+                self.files.remove(&self.files.dir.join(DAMAGE))?;
+                Ok(None)
+            }
+            _ => Ok(Some((damage, end))),
+        }
+    }
+
+    /// Damage before any segment could be opened: what there is below it, up to `at`, stays readable.
+    fn quarantined(&self, listing: &Listing, damage: Damage, at: LogPosition) -> Result<Recovered, LogError> {
         let mut segments = self.open_segments(listing)?;
-        segments.retain(|segment| segment.base_offset() < damage.offset);
+        segments.retain(|segment| segment.base_offset() <= at.segment_base);
         if segments.is_empty() {
             let index = LiveIndex::new(damage.offset);
             segments.push(Arc::new(Segment::active(
@@ -463,6 +489,14 @@ impl Recovery<'_> {
 }
 
 impl Log {
+    /// Damage was found while the log served: as [`Self::quarantine`], and noted, so that the next start knows it.
+    pub fn quarantine_noted(&mut self, damage: Damage, end: LogPosition) {
+        if let Err(error) = self.files.note_damage(&damage, end) {
+            tracing::warn!(%damage, %error, "the damage cannot be noted: the next start may not know it");
+        }
+        self.quarantine(damage, end);
+    }
+
     /// Ends the log, for readers, at its damage (`end`, after the last good batch); it takes no writes.
     pub fn quarantine(&mut self, damage: Damage, end: LogPosition) {
         self.poison();

@@ -175,7 +175,7 @@ fn the_scrub_reads_all_below_its_limit_and_finds_a_flipped_bit() {
                 unreachable!()
             };
             let consumed = reader.end();
-            scenario.log.quarantine(damage, end);
+            scenario.log.quarantine_noted(damage.clone(), end);
             for offset in [start.offset, consumed.offset, consumed.offset + 1] {
                 assert!(
                     matches!(reader.read(offset, end, 100), Err(LogError::Damaged(_))),
@@ -188,4 +188,31 @@ fn the_scrub_reads_all_below_its_limit_and_finds_a_flipped_bit() {
         }
     }
     assert!(found >= 10, "the start finds most of it: {found}");
+}
+
+#[test]
+fn damage_that_the_scrub_found_is_known_to_the_next_start_until_it_is_repaired_or_reads_right() {
+    let mut scenario = flipped(2, 60);
+    let opened = open(&scenario.disk, &scenario.config, scenario.now_ms).unwrap();
+    assert_eq!(opened.recovered.damage, None, "the start does not read there");
+    scenario.reopen(opened);
+    let reader = scenario.log.reader().clone();
+    let (_, Scrubbed::Damaged(damage, end)) = scrub(&reader, reader.end(), 100) else {
+        panic!("the scrub does not find it")
+    };
+    scenario.log.quarantine_noted(damage.clone(), end);
+    let path = scenario.path(end.segment_base, LOG);
+    let again = open(&scenario.disk, &scenario.config, scenario.now_ms)
+        .unwrap()
+        .recovered;
+    assert_eq!(again.damage, Some(damage.clone()));
+    assert_eq!(again.log.end(), end);
+    // The bit as it was.
+    scenario.disk.flip_bit(&path, end.position + 60, 3).unwrap();
+    scenario.disk.drop_cache();
+    let mended = open(&scenario.disk, &scenario.config, scenario.now_ms)
+        .unwrap()
+        .recovered;
+    assert_eq!(mended.damage, None);
+    assert!(scenario.disk.open(&dir().join(DAMAGE)).is_err());
 }
