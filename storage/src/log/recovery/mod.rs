@@ -153,6 +153,7 @@ impl Recovery<'_> {
             let mark = self.mark_or_start(start);
             return self.finish(log, Vec::new(), Terms::new(self.group, &mark), 0);
         };
+        self.drop_old_snapshots(&mut listing, first)?;
         let mark = self.mark_or_start(first);
         let end = LogPosition {
             offset: mark.next_offset,
@@ -235,6 +236,16 @@ impl Recovery<'_> {
         for base in listing.segments.drain(..first) {
             tracing::info!(dir = %self.files.dir.display(), base, "removing a segment that had expired before the last stop");
             self.files.remove(&self.files.path(base, LOG))?;
+        }
+        Ok(())
+    }
+
+    /// Removes the snapshots from before the log's beginning, which retention was about to remove. The oldest that is left
+    /// lies below the mark: it is kept for a start that finds all newer ones above.
+    fn drop_old_snapshots(&self, listing: &mut Listing, first: i64) -> Result<(), LogError> {
+        let old = listing.snapshots.partition_point(|&offset| offset < first);
+        for offset in listing.snapshots.drain(..old) {
+            self.files.remove(&self.files.path(offset, SNAPSHOT))?;
         }
         Ok(())
     }
