@@ -9,7 +9,7 @@
 use super::error::{Damage, LogError};
 use super::files::{INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TIME_INDEX, parse_name};
 use super::reader::LogPosition;
-use super::recovery::{Terms, synced_mark};
+use super::recovery::{Terms, has_synced, synced_mark};
 use super::segment::create_or_empty;
 use super::verify::check;
 use super::walk::{HeaderWalk, Step};
@@ -161,22 +161,22 @@ fn first_damage(
         return Ok(mark.map(|mark| (at_start_of(mark.segment_base), "no segment is left".to_string())));
     };
     let mut end = at_start_of(first);
+    let is_gone = mark.is_some_and(|mark| !segments.iter().any(|&(base, _)| base == mark.segment_base));
+    if let Some(mark) = mark.filter(|mark| is_gone && mark.segment_base < first) {
+        return Ok(Some((
+            end,
+            format!("the segment at offset {} is gone", mark.segment_base),
+        )));
+    }
     let mut epoch = -1;
     for &(base, size) in segments {
-        let is_missing = mark.is_some_and(|mark| {
-            let is_listed = segments.iter().any(|&(base, _)| base == mark.segment_base);
-            !is_listed && base > mark.segment_base
-        });
         if base >= limit && base > first {
             return Ok(Some((end, "nothing from here on can be read".to_string())));
         }
-        if base < end.offset || is_missing {
+        if base != end.offset {
             return Ok(Some((end, format!("the next segment begins at offset {base}"))));
         }
-        end = LogPosition {
-            offset: end.offset.max(base),
-            ..at_start_of(base)
-        };
+        end = at_start_of(base);
         let path = files.path(base, LOG);
         let io = |error| LogError::io("read", &path, error);
         let file = files.disk.open(&path).map_err(io)?;
@@ -201,7 +201,7 @@ fn first_damage(
             end.position = position + header.size() as u64;
         }
     }
-    let missing = mark.is_some_and(|mark| end.offset < mark.next_offset);
+    let missing = has_synced(group) && (is_gone || mark.is_some_and(|mark| end.offset < mark.next_offset));
     Ok((missing || end.offset > limit).then(|| (end, "what was synced behind it is gone".to_string())))
 }
 

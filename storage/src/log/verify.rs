@@ -14,7 +14,7 @@ use crate::producer_state::ProducerStates;
 use crate::record_batch::{BatchHeader, verify_crc};
 use crate::time_index::{TimeEntry, TimeIndexView};
 
-/// Findings and gaps that are kept.
+/// Findings that are kept.
 const MAX_KEPT: usize = 100;
 
 /// What a verification saw.
@@ -30,9 +30,9 @@ pub struct Verified {
     pub next_offset: i64,
     /// The first damage. Nothing behind it was read.
     pub damage: Option<Damage>,
-    /// Offsets that no batch has, first and one past the last: compaction leaves such, and a log that was never
-    /// compacted has lost a file. The first 100.
-    pub gaps: Vec<(i64, i64)>,
+    /// The damage is a gap between two segments: a file is missing. The first offset that is not there, and the first
+    /// that is there again.
+    pub gap: Option<(i64, i64)>,
     /// Indexes and snapshots that are wrong: they are made anew when they are needed. The first 100.
     pub findings: Vec<Finding>,
 }
@@ -46,8 +46,9 @@ pub struct Finding {
     pub reason: String,
 }
 
-/// Checks every batch of the partition in `files.dir`: header, CRC, and that offsets and epochs go up; then that indexes
-/// and snapshots agree with them. The newest segment's tail may be torn where the broker did not stop in order.
+/// Checks every batch of the partition in `files.dir`: header, CRC, that offsets follow each other without a gap and that
+/// epochs go up; then that indexes and snapshots agree with them. The newest segment's tail may be torn where the broker
+/// did not stop in order.
 pub fn verify(files: &LogFiles) -> Result<Verified, LogError> {
     let entries = files.disk.list(&files.dir);
     let entries = entries.map_err(|error| LogError::io("list", &files.dir, error))?;
@@ -71,6 +72,10 @@ pub fn verify(files: &LogFiles) -> Result<Verified, LogError> {
         let file = file.map_err(|error| LogError::io("open", &path, error))?;
         let size = file.len().map_err(|error| LogError::io("measure", &path, error))?;
         let segment = Segment::sealed(base, file, size);
+        if base != seen.next_offset {
+            seen.misplaced(&path, base);
+            return Ok(seen);
+        }
         seen.segments += 1;
         // What the index files of the active segment have is vouched for by the newest snapshot only.
         let is_last = place + 1 == bases.len();
@@ -114,9 +119,6 @@ fn verify_segment(
             seen.damaged(&path, position, reason);
             return Ok(());
         }
-        if header.base_offset > seen.next_offset && seen.gaps.len() < MAX_KEPT {
-            seen.gaps.push((seen.next_offset, header.base_offset));
-        }
         indexes.see(files, segment.base_offset(), &header, position, seen);
         seen.batches += 1;
         seen.bytes += header.size() as u64;
@@ -125,11 +127,18 @@ fn verify_segment(
     }
 }
 
-/// Offsets and epochs lie outside the CRC: what tells that one was changed is its place between the others.
+/// Offsets and epochs lie outside the CRC: what tells that one was changed is its place between the others. Nothing leaves
+/// a gap between offsets.
 pub(super) fn check(bytes: &[u8], header: &BatchHeader, next_offset: i64, epoch: i32) -> Result<(), String> {
     verify_crc(bytes, header).map_err(|error| error.to_string())?;
-    if header.base_offset < next_offset || header.last_offset_delta < 0 {
-        return Err(format!("offset {} follows {next_offset}", header.base_offset));
+    if header.base_offset != next_offset {
+        return Err(format!(
+            "offset {} stands where {next_offset} belongs",
+            header.base_offset
+        ));
+    }
+    if header.last_offset_delta < 0 {
+        return Err("it ends before it begins".to_string());
     }
     if header.leader_epoch < epoch {
         return Err(format!("epoch {} follows {epoch}", header.leader_epoch));
@@ -166,6 +175,18 @@ impl Verified {
             offset: self.next_offset,
             reason,
         });
+    }
+
+    /// The segment at `base` does not begin where the one before ends.
+    fn misplaced(&mut self, path: &Path, base: i64) {
+        let end = self.next_offset;
+        let reason = if base > end {
+            self.gap = Some((end, base));
+            format!("the offsets from {end} to {} are missing before it", base - 1)
+        } else {
+            format!("the segment before it ends at offset {end}")
+        };
+        self.damaged(path, 0, reason);
     }
 
     fn found(&mut self, path: &Path, reason: String) {

@@ -29,6 +29,11 @@ pub(in crate::log) fn synced_mark(group: &GroupState) -> Option<SyncedMark> {
     })
 }
 
+/// Whether the mark vouches for any batch, or for a segment that is not the first.
+pub(in crate::log) fn has_synced(group: &GroupState) -> bool {
+    synced_mark(group).is_some_and(|mark| mark.position > 0 || mark.next_offset != start(group))
+}
+
 /// Walks the journal's entries beside the batches.
 pub(in crate::log) struct Terms<'a> {
     entries: &'a [RaftEntry],

@@ -64,6 +64,54 @@ fn verify_finds_a_flipped_bit_anywhere_in_a_batch() {
 }
 
 #[test]
+fn an_offset_that_leaps_up_is_damage_at_its_batch_and_a_repair_cuts_there() {
+    for index in 2..=7 {
+        for at in 0..8 {
+            let mut scenario = flipped(index, at);
+            let offset = index as i64 - 2;
+            let damage = verify::verify(&files(&scenario.disk)).unwrap().damage.unwrap();
+            assert_eq!(damage.offset, offset, "byte {at} of entry {index}");
+            let plan = repair(&mut scenario, None);
+            assert_eq!(
+                (plan.end.offset, plan.lost_until),
+                (offset, 6),
+                "byte {at} of entry {index}"
+            );
+            check::content(&scenario, offset);
+            scenario.begin_epoch().unwrap();
+            scenario.append_some(2);
+            scenario.flush().unwrap();
+            scenario.disk.kill(false);
+            assert_eq!(scenario.restart().damage, None);
+            check::content(&scenario, offset + 2);
+        }
+    }
+}
+
+#[test]
+fn a_missing_segment_is_a_gap_and_a_repair_cuts_before_it() {
+    let mut scenario = Scenario::with_two_segments(LogConfig::default());
+    scenario.roll();
+    scenario.append_some(3);
+    scenario.flush().unwrap();
+    scenario.commit(10);
+    scenario.stop().unwrap();
+    scenario.disk.kill(false);
+    scenario.disk.remove_file(&scenario.path(3, LOG)).unwrap();
+    let verified = verify::verify(&files(&scenario.disk)).unwrap();
+    assert_eq!(verified.gap, Some((3, 6)));
+    let damage = verified.damage.unwrap();
+    assert_eq!((damage.offset, damage.position), (3, 0));
+    assert!(
+        damage.reason.contains("the offsets from 3 to 5 are missing"),
+        "{damage}"
+    );
+    let plan = repair(&mut scenario, None);
+    assert_eq!((plan.end.offset, plan.lost_until), (3, 9));
+    check::content(&scenario, 3);
+}
+
+#[test]
 fn verify_tells_of_wrong_indexes_and_snapshots_and_does_not_call_them_damage() {
     let scenario = flipped(5, 0);
     scenario.disk.flip_bit(&scenario.path(3, LOG), 0, 3).unwrap();
