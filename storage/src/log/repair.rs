@@ -9,7 +9,7 @@
 use super::error::{Damage, LogError};
 use super::files::{INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TIME_INDEX, parse_name};
 use super::reader::LogPosition;
-use super::recovery::{Terms, has_synced, synced_mark};
+use super::recovery::{Terms, has_dropped, has_synced, start, synced_mark, term_at};
 use super::segment::create_or_empty;
 use super::verify::check;
 use super::walk::{HeaderWalk, Step};
@@ -37,7 +37,12 @@ pub struct RepairPlan {
 /// Reads the whole log and says what a repair does; `None` where nothing is damaged. `found` is damage that a start
 /// reported: it can know better, from the journal, than the files alone show.
 pub fn plan(files: &LogFiles, group: &GroupState, found: Option<&Damage>) -> Result<Option<RepairPlan>, LogError> {
-    let segments = segments(files)?;
+    let mut segments = segments(files)?;
+    // What retention was removing goes at the next start.
+    let start = start(group);
+    if has_dropped(group) && segments.iter().any(|&(base, _)| base == start) {
+        segments.retain(|&(base, _)| base >= start);
+    }
     let limit = found.map_or(i64::MAX, |damage| damage.offset);
     let Some((end, mut reason)) = first_damage(files, &segments, group, limit)? else {
         return Ok(None);
@@ -191,6 +196,11 @@ fn first_damage(
             bytes.resize(header.size(), 0);
             read_exact_at(&*file, &mut bytes, position).map_err(io)?;
             if let Err(reason) = check(&bytes, &header, end.offset, epoch) {
+                return Ok(Some((end, reason)));
+            }
+            let term = term_at(group, header.base_offset).filter(|&term| i64::from(header.leader_epoch) != term as i64);
+            if let Some(term) = term {
+                let reason = format!("epoch {} stands where the journal says {term}", header.leader_epoch);
                 return Ok(Some((end, reason)));
             }
             if header.next_offset() > limit {

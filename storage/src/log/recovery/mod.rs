@@ -34,7 +34,7 @@ use crate::producer_state::ProducerStates;
 use crate::record_batch::BatchHeader;
 use missing::MissingFile;
 pub(super) use tail::{Fault, read_batch};
-pub(super) use terms::{Terms, has_dropped, has_synced, start, synced_mark};
+pub(super) use terms::{Terms, has_dropped, has_synced, start, synced_mark, term_at};
 
 /// How the broker stopped before this start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

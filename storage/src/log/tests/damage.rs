@@ -111,6 +111,89 @@ fn a_missing_segment_is_a_gap_and_a_repair_cuts_before_it() {
     check::content(&scenario, 3);
 }
 
+/// What a verification says beside the journal, which it only reads.
+fn journaled(scenario: &Scenario, stop: StopKind) -> verify::Verified {
+    let files = files(&scenario.disk);
+    let journal = crate::journal::Journal::inspect(&*files.disk, &super::scenario::data_dir());
+    let group = journal.unwrap().unwrap().groups.get(&GROUP).cloned().unwrap();
+    verify::verify_journaled(&files, &group, stop).unwrap()
+}
+
+#[test]
+fn what_the_journal_vouches_for_and_is_gone_is_damage_though_all_that_is_there_is_whole() {
+    let stopped = || {
+        let mut scenario = Scenario::with_two_segments(LogConfig::default());
+        scenario.stop().unwrap();
+        scenario.disk.kill(false);
+        scenario
+    };
+    assert_eq!(journaled(&stopped(), StopKind::Clean).damage, None);
+    // Cut between two batches.
+    let scenario = stopped();
+    let start = scenario.entries[6].batch.as_ref().unwrap().start;
+    let file = scenario.disk.open(&scenario.path(3, LOG)).unwrap();
+    file.set_len(start.position).unwrap();
+    assert_eq!(verify::verify(&files(&scenario.disk)).unwrap().damage, None);
+    for stop in [StopKind::Clean, StopKind::Killed, StopKind::Rebooted] {
+        let damage = journaled(&scenario, stop).damage.unwrap();
+        assert_eq!((damage.offset, damage.position), (start.offset, start.position));
+        assert!(damage.reason.contains("synced up to offset 6"), "{damage}");
+    }
+    // Without its last segment, its first, or any.
+    for (bases, offset) in [(&[3][..], 3), (&[0], 0), (&[0, 3], 0)] {
+        let scenario = stopped();
+        for &base in bases {
+            scenario.disk.remove_file(&scenario.path(base, LOG)).unwrap();
+        }
+        let verified = journaled(&scenario, StopKind::Clean);
+        assert_eq!(verified.damage.unwrap().offset, offset);
+        assert_eq!(verified.gap, (bases == [0]).then_some((0, 3)));
+    }
+    let scenario = stopped();
+    scenario.disk.remove_dir_all(&dir()).unwrap();
+    assert_eq!(journaled(&scenario, StopKind::Clean).damage.unwrap().offset, 0);
+}
+
+#[test]
+fn a_wrong_epoch_is_found_at_its_batch_and_a_repair_cuts_there() {
+    for index in 2..=7 {
+        for at in 12..16 {
+            let mut scenario = flipped(index, at);
+            let offset = index as i64 - 2;
+            let damage = journaled(&scenario, StopKind::Clean).damage.unwrap();
+            assert_eq!(damage.offset, offset, "byte {at} of entry {index}");
+            assert_eq!(repair(&mut scenario, None).end.offset, offset);
+            check::content(&scenario, offset);
+        }
+    }
+}
+
+#[test]
+fn what_is_torn_above_the_mark_is_left_to_the_next_start() {
+    let mut scenario = Scenario::with_two_segments(LogConfig::default());
+    scenario.append_some(2);
+    scenario.disk.kill(false);
+    let last = scenario.entries[8].batch.as_ref().unwrap().clone();
+    let file = scenario.disk.open(&scenario.path(3, LOG)).unwrap();
+    file.set_len(last.start.position + 80).unwrap();
+    for stop in [StopKind::Killed, StopKind::Rebooted] {
+        let verified = journaled(&scenario, stop);
+        assert_eq!((verified.damage, verified.next_offset), (None, 7));
+        assert_eq!(verified.torn_tail.unwrap().offset, 7);
+    }
+    assert_eq!(journaled(&scenario, StopKind::Clean).damage.unwrap().offset, 7);
+    // A bad batch in the middle is no write that a kill cut off.
+    file.sync_data().unwrap();
+    let before = scenario.entries[7].batch.as_ref().unwrap().start;
+    scenario
+        .disk
+        .flip_bit(&scenario.path(3, LOG), before.position + 100, 1)
+        .unwrap();
+    scenario.disk.drop_cache();
+    assert_eq!(journaled(&scenario, StopKind::Killed).damage.unwrap().offset, 6);
+    assert_eq!(journaled(&scenario, StopKind::Rebooted).torn_tail.unwrap().offset, 6);
+}
+
 #[test]
 fn verify_tells_of_wrong_indexes_and_snapshots_and_does_not_call_them_damage() {
     let scenario = flipped(5, 0);
