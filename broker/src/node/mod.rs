@@ -34,6 +34,11 @@ use storage::record_batch::ProducedBatch;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+pub(crate) use data_dir::read as read_meta;
+pub(crate) use metadata_log::replay_files;
+pub(crate) use open::topic_id_on_disk;
+pub(crate) use start::{is_partition_name, stop_kind};
+
 pub use clock::{Clock, SystemClock};
 pub use data_dir::{DataDirError, FORMAT, Meta};
 pub use flusher::{FlushCounters, FlushPass, FlushQueue};

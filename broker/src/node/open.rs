@@ -99,7 +99,7 @@ impl OpenPartition<'_> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(io("list")(error)),
         };
-        match self.topic_id_on_disk().map_err(io("read the topic id of"))? {
+        match topic_id_on_disk(&self.files).map_err(io("read the topic id of"))? {
             Some(id) if id == self.id.topic_id => Ok(()),
             Some(other) => {
                 let aside = PathBuf::from(format!(
@@ -116,25 +116,10 @@ impl OpenPartition<'_> {
         }
     }
 
-    /// The topic that the directory says it belongs to; `None` where it says nothing that makes sense. A disk that refuses
-    /// the read is an error: a directory in doubt is not for removal.
-    fn topic_id_on_disk(&self) -> Result<Option<Uuid>, std::io::Error> {
-        let content = match read_file(&*self.files.disk, &self.files.dir.join(PARTITION_METADATA)) {
-            Ok(content) => content,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let text = String::from_utf8(content).unwrap_or_default();
-        Ok(text
-            .lines()
-            .find_map(|line| line.strip_prefix("topic_id: "))
-            .and_then(topic_id::decode))
-    }
-
     /// Kafka's `partition.metadata`, durable with the first flush.
     fn write_partition_metadata(&self, log: &mut storage::log::Log) -> Result<(), std::io::Error> {
         let path = self.files.dir.join(PARTITION_METADATA);
-        if self.topic_id_on_disk()?.is_some() {
+        if topic_id_on_disk(&self.files)?.is_some() {
             if self.state.synced_mark.is_none() {
                 // Written in a life that may have ended before its first flush.
                 log.add_dirty(self.files.disk.open(&path)?);
@@ -151,4 +136,19 @@ impl OpenPartition<'_> {
         log.add_dirty(file);
         Ok(())
     }
+}
+
+/// The topic that the directory says it belongs to; `None` where it says nothing that makes sense. A disk that refuses the
+/// read is an error: a directory in doubt is not for removal.
+pub(crate) fn topic_id_on_disk(files: &LogFiles) -> Result<Option<Uuid>, std::io::Error> {
+    let content = match read_file(&*files.disk, &files.dir.join(PARTITION_METADATA)) {
+        Ok(content) => content,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let text = String::from_utf8(content).unwrap_or_default();
+    Ok(text
+        .lines()
+        .find_map(|line| line.strip_prefix("topic_id: "))
+        .and_then(topic_id::decode))
 }

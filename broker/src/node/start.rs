@@ -253,7 +253,8 @@ impl Node {
     }
 }
 
-fn stop_kind(journal: &RecoveredJournal, boot_id: &str) -> StopKind {
+/// How the broker stopped, by its journal and the machine's boot id.
+pub(crate) fn stop_kind(journal: &RecoveredJournal, boot_id: &str) -> StopKind {
     match &journal.last_boot_id {
         _ if journal.clean_shutdown => StopKind::Clean,
         Some(last) if last == boot_id => StopKind::Killed,
@@ -263,7 +264,7 @@ fn stop_kind(journal: &RecoveredJournal, boot_id: &str) -> StopKind {
 }
 
 /// `<topic>-<number>`: what a partition's directory is called.
-fn is_partition_name(name: &str) -> bool {
+pub(crate) fn is_partition_name(name: &str) -> bool {
     name.rsplit_once('-').is_some_and(|(topic, index)| {
         !topic.is_empty() && !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit())
     })

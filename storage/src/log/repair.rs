@@ -30,6 +30,8 @@ pub struct RepairPlan {
     pub lost_bytes: u64,
     /// For the journal, in one write: the group's state as of the new end.
     pub records: Vec<Record>,
+    /// The segments below the one that is cut: the mark will vouch for all of them.
+    keep: Vec<i64>,
     /// The segments above the end, oldest first.
     remove: Vec<i64>,
 }
@@ -51,12 +53,14 @@ pub fn plan(files: &LogFiles, group: &GroupState, found: Option<&Damage>) -> Res
         reason.clone_from(&damage.reason);
     }
     let mut lost_bytes = 0;
-    let mut remove = Vec::new();
+    let (mut keep, mut remove) = (Vec::new(), Vec::new());
     for &(base, size) in &segments {
-        if base > end.segment_base {
+        if base < end.segment_base {
+            keep.push(base);
+        } else if base > end.segment_base {
             lost_bytes += size;
             remove.push(base);
-        } else if base == end.segment_base {
+        } else {
             lost_bytes += size - end.position;
         }
     }
@@ -70,6 +74,7 @@ pub fn plan(files: &LogFiles, group: &GroupState, found: Option<&Damage>) -> Res
         lost_until,
         lost_bytes,
         records,
+        keep,
         remove,
     }))
 }
@@ -101,6 +106,11 @@ impl RepairPlan {
             if goes {
                 files.remove(&files.dir.join(&entry.name))?;
             }
+        }
+        for &base in &self.keep {
+            let path = files.path(base, LOG);
+            let synced = files.disk.open(&path).and_then(|file| file.sync_data());
+            synced.map_err(io("sync", &path))?;
         }
         for &base in self.remove.iter().rev() {
             files.remove(&files.path(base, LOG))?;
@@ -163,7 +173,9 @@ fn first_damage(
 ) -> Result<Option<(LogPosition, String)>, LogError> {
     let mark = synced_mark(group);
     let Some(&(first, _)) = segments.first() else {
-        return Ok(mark.map(|mark| (at_start_of(mark.segment_base), "no segment is left".to_string())));
+        return Ok(mark
+            .filter(|_| has_synced(group))
+            .map(|mark| (at_start_of(mark.segment_base), "no segment is left".to_string())));
     };
     let mut end = at_start_of(first);
     let is_gone = mark.is_some_and(|mark| !segments.iter().any(|&(base, _)| base == mark.segment_base));
