@@ -17,6 +17,7 @@ mod config;
 mod error;
 mod files;
 mod flush;
+mod lookup;
 mod reader;
 mod recovery;
 pub mod repair;
