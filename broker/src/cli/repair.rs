@@ -63,6 +63,9 @@ fn line(name: &str, plan: &RepairPlan) -> String {
         lost_bytes,
         ..
     } = plan;
+    if let Some(first) = plan.lost_before {
+        return format!("{name}: {reason}; the log now begins at offset {first}");
+    }
     format!(
         "{name}: {reason}; the log now ends at offset {}, offsets below {lost_until} from there on are lost ({lost_bytes} \
          bytes)",

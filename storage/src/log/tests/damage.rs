@@ -38,9 +38,10 @@ pub(super) fn repair(scenario: &mut Scenario, damage: Option<&Damage>) -> repair
     let opened = open(&scenario.disk, &scenario.config, scenario.now_ms).unwrap();
     assert_eq!(opened.recovered.damage, None);
     assert_eq!(opened.recovered.log.end(), plan.end);
-    assert!(plan.records.contains(&Record::Cut {
-        from_index: opened.recovered.last_index + 1
-    }));
+    let cut = Record::Cut {
+        from_index: opened.recovered.last_index + 1,
+    };
+    assert!(plan.lost_before.is_some() || plan.records.contains(&cut));
     scenario.committed = scenario.committed.min(opened.recovered.last_index);
     scenario.reopen(opened);
     plan
@@ -152,6 +153,30 @@ fn what_the_journal_vouches_for_and_is_gone_is_damage_though_all_that_is_there_i
     let scenario = stopped();
     scenario.disk.remove_dir_all(&dir()).unwrap();
     assert_eq!(journaled(&scenario, StopKind::Clean).damage.unwrap().offset, 0);
+}
+
+#[test]
+fn a_log_that_lost_its_beginning_begins_later_after_a_repair() {
+    let mut scenario = Scenario::with_two_segments(LogConfig::default());
+    scenario.commit(7);
+    scenario.stop().unwrap();
+    scenario.disk.kill(false);
+    scenario.disk.remove_file(&scenario.path(0, LOG)).unwrap();
+    assert_eq!(journaled(&scenario, StopKind::Clean).gap, Some((0, 3)));
+    scenario.starts.push(3);
+    let plan = repair(&mut scenario, None);
+    assert_eq!(plan.end.offset, 6);
+    assert_eq!((plan.lost_before, plan.lost_until), (Some(3), 3));
+    assert_eq!(scenario.log.reader().start_offset(), 3);
+    check::content(&scenario, 6);
+    let verified = journaled(&scenario, StopKind::Clean);
+    assert_eq!((verified.damage, verified.gap, verified.batches), (None, None, 3));
+    scenario.begin_epoch().unwrap();
+    scenario.append_some(2);
+    scenario.flush().unwrap();
+    scenario.disk.kill(false);
+    assert_eq!(scenario.restart().damage, None);
+    check::content(&scenario, 8);
 }
 
 #[test]
