@@ -76,6 +76,19 @@ pub enum DataDirError {
     },
 }
 
+/// Reads whose data directory this is, and changes nothing; `None` where it is none of Weir's.
+pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<Meta>, DataDirError> {
+    let path = dir.join(META);
+    match read_file(disk, &path) {
+        Ok(content) => {
+            let text = String::from_utf8(content).map_err(|_| DataDirError::Unreadable(path.clone()))?;
+            parse(&text, dir, &path).map(Some)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(DataDirError::Io { path, source }),
+    }
+}
+
 /// Opens the data directory, or makes it one with `new_cluster_id`.
 pub(super) fn open(disk: &dyn Disk, dir: &Path, node_id: u64, new_cluster_id: &str) -> Result<Meta, DataDirError> {
     let io = |path: &Path| {
@@ -95,21 +108,14 @@ pub(super) fn open(disk: &dyn Disk, dir: &Path, node_id: u64, new_cluster_id: &s
         synced => synced.map_err(io(parent))?,
     }
     let path = dir.join(META);
-    match read_file(disk, &path) {
-        Ok(content) => {
-            let text = String::from_utf8(content).map_err(|_| DataDirError::Unreadable(path.clone()))?;
-            let meta = parse(&text, dir, &path)?;
-            if meta.node_id != node_id {
-                let dir = dir.to_path_buf();
-                return Err(DataDirError::OtherNode {
-                    dir,
-                    found: meta.node_id,
-                    configured: node_id,
-                });
-            }
-            Ok(meta)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    match read(disk, dir)? {
+        Some(meta) if meta.node_id != node_id => Err(DataDirError::OtherNode {
+            dir: dir.to_path_buf(),
+            found: meta.node_id,
+            configured: node_id,
+        }),
+        Some(meta) => Ok(meta),
+        None => {
             let entries = disk.list(dir).map_err(io(dir))?;
             if entries.iter().any(|entry| entry.name == KAFKA_META) {
                 return Err(DataDirError::Kafka(dir.to_path_buf()));
@@ -129,7 +135,6 @@ pub(super) fn open(disk: &dyn Disk, dir: &Path, node_id: u64, new_cluster_id: &s
             replace_file(disk, &path, text.as_bytes()).map_err(io(&path))?;
             Ok(meta)
         }
-        Err(source) => Err(DataDirError::Io { path, source }),
     }
 }
 

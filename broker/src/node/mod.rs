@@ -36,6 +36,11 @@ use storage::record_batch::ProducedBatch;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+pub(crate) use data_dir::read as read_meta;
+pub(crate) use metadata_log::replay_files;
+pub(crate) use start::stop_kind;
+pub(crate) use strays::{is_partition_name, topic_id_of};
+
 pub use clock::{Clock, SystemClock};
 pub use data_dir::{DataDirError, FORMAT, Meta};
 pub use flusher::{FlushCounters, FlushPass, FlushQueue};

@@ -247,7 +247,8 @@ impl Node {
     }
 }
 
-fn stop_kind(journal: &RecoveredJournal, boot_id: &str) -> StopKind {
+/// How the broker stopped, by its journal and the machine's boot id.
+pub(crate) fn stop_kind(journal: &RecoveredJournal, boot_id: &str) -> StopKind {
     match &journal.last_boot_id {
         _ if journal.clean_shutdown => StopKind::Clean,
         Some(last) if last == boot_id => StopKind::Killed,

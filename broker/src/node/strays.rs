@@ -98,7 +98,7 @@ pub(super) fn move_aside(disk: &dyn Disk, dir: &Path, id: Option<Uuid>, is_delet
 
 /// The topic that a partition's directory says it belongs to; `None` where it says nothing that makes sense. A disk that
 /// refuses the read is an error: a directory in doubt is not for removal.
-pub(super) fn topic_id_of(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Uuid>> {
+pub(crate) fn topic_id_of(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Uuid>> {
     let content = match read_file(disk, &dir.join(PARTITION_METADATA)) {
         Ok(content) => content,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -112,7 +112,7 @@ pub(super) fn topic_id_of(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Uuid
 }
 
 /// `<topic>-<number>`: what a partition's directory is called.
-pub(super) fn is_partition_name(name: &str) -> bool {
+pub(crate) fn is_partition_name(name: &str) -> bool {
     name.rsplit_once('-').is_some_and(|(topic, index)| {
         !topic.is_empty() && !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit())
     })

@@ -169,6 +169,12 @@ impl Journal {
         recovery::open(disk, dir)
     }
 
+    /// What [`Journal::open`] would find in the data directory `dir`, without a change to anything there; `None` where
+    /// no journal was ever in use. For a directory that no node holds.
+    pub fn inspect(disk: &dyn Disk, dir: &Path) -> Result<Option<RecoveredJournal>, JournalError> {
+        recovery::inspect(disk, dir)
+    }
+
     /// Writes the records, together, behind all before, and answers the position that a sync must reach to cover them.
     ///
     /// An error leaves the journal as it was, also where the disk is full: the next append may succeed. Only a write that

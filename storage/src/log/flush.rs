@@ -243,7 +243,8 @@ impl Log {
     fn checkpoint(&mut self, after: &mut Vec<(PathBuf, Vec<u8>)>, obsolete: &mut Vec<PathBuf>) {
         self.dirty.checkpoint_due = false;
         self.since_checkpoint = (0, 0);
-        match self.write_new_index_entries() {
+        let written = self.mend_index().and_then(|()| self.write_new_index_entries());
+        match written {
             Ok(files) => self.dirty.files.extend(files),
             Err(error) => {
                 tracing::warn!(dir = %self.files.dir.display(), %error, "cannot write index entries");
@@ -301,6 +302,21 @@ impl Log {
             times.len() / time_index::ENTRY_SIZE,
         );
         Ok(())
+    }
+
+    /// Where a reader found the active segment's index to be wrong: makes it anew, in memory and its files.
+    pub(super) fn mend_index(&mut self) -> io::Result<()> {
+        self.active.is_rebuilt |= self
+            .active
+            .segment
+            .replace_distrusted(self.config.index_interval_bytes)?;
+        if !self.active.is_rebuilt {
+            return Ok(());
+        }
+        self.dirty.directory = true;
+        let written = self.write_rebuilt_index();
+        self.active.is_rebuilt = written.is_err();
+        written.map_err(io::Error::other)
     }
 
     /// Adds the active segment's index entries to their files, without a sync; answers the files. What a file has beyond

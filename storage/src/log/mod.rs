@@ -18,6 +18,7 @@ mod damage_note;
 mod error;
 mod files;
 mod flush;
+mod lookup;
 mod reader;
 mod recovery;
 pub mod repair;

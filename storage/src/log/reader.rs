@@ -187,8 +187,7 @@ impl LogReader {
 
     /// The first batch of `segment` whose last offset is at least `offset`, below byte `end`.
     fn find(&self, segment: &Segment, offset: i64, end: u64) -> Result<Option<(u64, BatchHeader)>, LogError> {
-        let from = segment.position_before(&self.files, offset)?;
-        let mut walk = HeaderWalk::new(segment.file().clone(), from, end);
+        let mut walk = segment.walk_to(&self.files, offset, end)?;
         loop {
             match walk.step().map_err(|error| self.read_error(segment, error))? {
                 Step::Batch { position, header } if header.last_offset() >= offset => {
@@ -221,8 +220,7 @@ impl LogReader {
                 continue;
             }
             let scan_from = segment.offset_before_time(&self.files, timestamp)?.max(start);
-            let from = segment.position_before(&self.files, scan_from)?;
-            let mut walk = HeaderWalk::new(segment.file().clone(), from, segment_end(segment, limit));
+            let mut walk = segment.walk_to(&self.files, scan_from, segment_end(segment, limit))?;
             loop {
                 match walk.step().map_err(|error| self.read_error(segment, error))? {
                     Step::Batch { position, header } => {

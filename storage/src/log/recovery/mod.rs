@@ -35,8 +35,7 @@ use crate::producer_state::ProducerStates;
 use crate::record_batch::BatchHeader;
 use missing::MissingFile;
 pub(super) use tail::{Fault, read_batch};
-pub(super) use terms::{Terms, synced_mark};
-use terms::{has_dropped, start};
+pub(super) use terms::{Terms, has_dropped, has_synced, start, synced_mark, term_at};
 
 /// How the broker stopped before this start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +143,7 @@ impl Recovery<'_> {
             return self.quarantined(&listing, damage, end);
         }
         let start = start(self.group);
-        if !self.has_synced() && listing.segments.first() != Some(&start) {
+        if !has_synced(self.group) && listing.segments.first() != Some(&start) {
             self.forget_unsynced(&mut listing)?;
         }
         let Some(&first) = listing.segments.first() else {
@@ -250,11 +249,6 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// Whether the mark vouches for any batch, or for a segment that is not the first.
-    fn has_synced(&self) -> bool {
-        synced_mark(self.group).is_some_and(|mark| mark.position > 0 || mark.next_offset != start(self.group))
-    }
-
     /// The power took the first segment's name and left later ones: nothing of them was ever synced.
     fn forget_unsynced(&self, listing: &mut Listing) -> Result<(), LogError> {
         for base in listing.segments.drain(..).rev() {
@@ -281,7 +275,7 @@ impl Recovery<'_> {
     /// A synced mark vouches for its segment; and without a power cut no segment goes at all.
     fn missing(&self, listing: &Listing) -> Option<Damage> {
         let mark = synced_mark(self.group);
-        let (base, reason) = match mark.filter(|_| self.has_synced()) {
+        let (base, reason) = match mark.filter(|_| has_synced(self.group)) {
             Some(mark) => (
                 mark.segment_base,
                 "the journal says that this segment was synced, and it is gone",
