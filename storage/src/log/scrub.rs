@@ -46,6 +46,15 @@ impl Scrub {
                 std::cmp::Ordering::Equal => limit.position,
                 std::cmp::Ordering::Greater => return Ok(Scrubbed::End(bytes)),
             };
+            if self.next.position == 0 && self.next.offset != segment.base_offset() {
+                let damage = Damage {
+                    file: display_name(&reader.files().path(segment.base_offset(), LOG)),
+                    position: 0,
+                    offset: self.next.offset,
+                    reason: format!("the segment before ends at offset {}", self.next.offset),
+                };
+                return Ok(Scrubbed::Damaged(damage, self.next));
+            }
             while self.next.position < end {
                 if bytes >= budget {
                     return Ok(Scrubbed::More(bytes));
@@ -97,8 +106,10 @@ impl Scrub {
             .find(|segment| segment.base_offset() >= self.next.segment_base)?;
         let base = segment.base_offset();
         if base != self.next.segment_base {
+            // What lies before the first segment expired.
+            let is_first = segments.first().is_some_and(|first| first.base_offset() == base);
             self.next = LogPosition {
-                offset: base.max(self.next.offset),
+                offset: if is_first { base } else { self.next.offset },
                 segment_base: base,
                 position: 0,
             };

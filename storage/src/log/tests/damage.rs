@@ -372,3 +372,21 @@ fn damage_that_the_scrub_found_is_known_to_the_next_start_until_it_is_repaired_o
     assert_eq!(mended.damage, None);
     assert!(scenario.disk.open(&dir().join(DAMAGE)).is_err());
 }
+
+#[test]
+fn the_scrub_finds_a_segment_that_is_gone() {
+    let mut scenario = Scenario::with_two_segments(LogConfig::default());
+    scenario.commit(7);
+    scenario.log.roll(0).unwrap();
+    let reader = scenario.log.reader().clone();
+    let end = reader.end();
+    assert!(matches!(scrub(&reader, end, 1).1, Scrubbed::End(_)));
+    let mut kept = reader.segments().to_vec();
+    assert_eq!(kept.len(), 3);
+    let gone = kept.remove(1);
+    scenario.log.swap_segments(kept);
+    let (_, Scrubbed::Damaged(damage, at)) = scrub(&reader, end, 1) else {
+        panic!("it is not missed")
+    };
+    assert_eq!((damage.offset, at.offset), (gone.base_offset(), gone.base_offset()));
+}
