@@ -15,7 +15,7 @@ use super::segment::Segment;
 use super::walk::{HeaderWalk, Step};
 use crate::disk::{DiskFile, read_exact_at};
 use crate::leader_epochs::LeaderEpochs;
-use crate::record_batch::{BatchHeader, Records};
+use crate::record_batch::{BatchHeader, HEADER_LEN, Records};
 
 /// A place between two batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -130,6 +130,19 @@ impl LogReader {
     /// The partition's directory and its disk.
     pub fn files(&self) -> &LogFiles {
         &self.files
+    }
+
+    /// Whether [`Self::read`] may have to wait for the disk: then it is not for a thread that serves others.
+    pub fn may_wait(&self, from: i64) -> bool {
+        let segments = self.segments.load();
+        let place = segments.partition_point(|segment| segment.base_offset() <= from).max(1) - 1;
+        let segment = &segments[place];
+        let Some(position) = segment.position_in_memory(from) else {
+            return true;
+        };
+        // At the log's end there is nothing to read.
+        let there = segment.size().saturating_sub(position).min(HEADER_LEN as u64) as usize;
+        there > 0 && !segment.file().is_resident(position, there).unwrap_or(false)
     }
 
     /// Whole batches from the one that holds `from` on: at most `max_bytes`, but always the first batch whole, and

@@ -179,6 +179,17 @@ impl Segment {
         self.live.write().as_mut().map(act)
     }
 
+    /// Where a look-up of `offset` begins to read, if the index is in memory.
+    pub(super) fn position_in_memory(&self, offset: i64) -> Option<u64> {
+        if let Some(live) = &*self.live.read() {
+            return Some(u64::from(live.offsets.lookup(offset)));
+        }
+        let size = self.size();
+        let index = self.sealed.load();
+        let index = index.as_ref().filter(|index| index.segment_size == size)?;
+        Some(u64::from(index.offsets(self.base_offset).lookup(offset)))
+    }
+
     /// Ends the segment's time as the active one: from now on its indexes are read from their files, which the caller
     /// has written.
     pub(super) fn seal(&self) {
