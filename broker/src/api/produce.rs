@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use super::{Context, errors};
 use crate::connection::{Outcome, Request};
+use crate::controller::topic_name::is_internal_topic;
 use crate::node::{Committed, Partition};
 use crate::wire::produce::{self, ProducePartition, ProduceTopic};
 use crate::wire::{RequestHeader, Response};
@@ -173,6 +174,11 @@ impl Work<'_> {
         if !matches!(self.acks, ALL | 0 | 1) {
             return Err(ResponseError::InvalidRequiredAcks.into());
         }
+        if is_internal_topic(&partition.topic) {
+            // Only the broker itself writes there: a foreign record could not be read back (Kafka:
+            // `ReplicaManager.appendRecordsToLeader` without `internalTopicsAllowed`).
+            return Err(ResponseError::InvalidTopicException.into());
+        }
         let node = &self.context.node;
         let settings = partition.settings();
         if self.acks == ALL && settings.min_insync_replicas > 1 {
@@ -260,3 +266,6 @@ fn refused(index: i32, error: ResponseError, message: Option<String>) -> Partiti
         .with_log_start_offset(-1)
         .with_error_message(message.map(StrBytes::from_string))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! offset and a lag; how many more there are is a figure of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::Coordinators;
 use crate::group::{GroupMetrics, Shard};
@@ -168,6 +169,12 @@ impl Collector for Coordinators {
         for (name, help, value) in counters {
             out.single(name, Kind::Counter, help, value);
         }
+        out.single(
+            "weir_group_skipped_records_total",
+            Kind::Counter,
+            "Records of groups that made no sense when they were loaded, and were left out.",
+            self.shared.skipped_records.load(Ordering::Relaxed),
+        );
         self.collect_offsets(&snapshot, out);
     }
 }

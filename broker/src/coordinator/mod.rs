@@ -73,6 +73,8 @@ struct Shared {
     max_groups: usize,
     /// Groups in all coordinators.
     groups: AtomicUsize,
+    /// Records that made no sense when they were loaded.
+    skipped_records: AtomicU64,
     /// When the timers are looked at next, on the monotonic clock.
     alarm_ms: AtomicU64,
     alarm: Notify,
@@ -104,6 +106,7 @@ impl Coordinators {
                 clock: node.clock().clone(),
                 max_groups: settings.max_groups,
                 groups: AtomicUsize::new(0),
+                skipped_records: AtomicU64::new(0),
                 alarm_ms: AtomicU64::new(u64::MAX),
                 alarm: Notify::new(),
             }),

@@ -132,6 +132,11 @@ impl Coordinator {
                     return self.close();
                 }
             }
+            let skipped = std::mem::take(&mut loading.skipped);
+            if skipped > 0 {
+                tracing::error!(partition = %self.partition, records = skipped, "records of groups make no sense and were left out");
+                self.shared.skipped_records.fetch_add(skipped, Ordering::Relaxed);
+            }
             // Before the state is locked: whoever writes a checkpoint takes the two in this order.
             *self.written.lock() = loading.written;
             let mut state = self.state.lock();

@@ -1,0 +1,48 @@
+use bytes::Bytes;
+use kafka_protocol::messages::ProduceRequest;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::produce_response::PartitionProduceResponse;
+
+use crate::api::test_node::{TestNode, batch, name};
+
+pub(super) fn request(topics: &[(&str, &[(i32, Bytes)])]) -> ProduceRequest {
+    let topics = topics.iter().map(|(topic, partitions)| {
+        let data = partitions.iter().map(|(index, records)| {
+            PartitionProduceData::default()
+                .with_index(*index)
+                .with_records(Some(records.clone()))
+        });
+        TopicProduceData::default()
+            .with_name(name(topic))
+            .with_partition_data(data.collect())
+    });
+    ProduceRequest::default()
+        .with_acks(-1)
+        .with_timeout_ms(10_000)
+        .with_topic_data(topics.collect())
+}
+
+async fn produce(node: &TestNode, topics: &[(&str, &[(i32, Bytes)])]) -> Vec<(String, PartitionProduceResponse)> {
+    let response = node.call(9, &request(topics)).await;
+    let answers = response.responses.into_iter().flat_map(|topic| {
+        let name = topic.name.to_string();
+        let partitions = topic.partition_responses.into_iter();
+        partitions.map(move |partition| (name.clone(), partition))
+    });
+    answers.collect()
+}
+
+#[tokio::test]
+async fn the_brokers_own_topics_take_no_client_s_records() {
+    let node = TestNode::start(&[]);
+    let internal = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+    for topic in internal {
+        let answer = produce(&node, &[(topic, &[(0, batch(b"v").bytes)])]).await;
+        assert_eq!(answer[0].1.error_code, 3, "{topic} is not there yet");
+        node.create_topic(topic, 1, &[]).await;
+        let answer = produce(&node, &[(topic, &[(0, batch(b"v").bytes)])]).await;
+        assert_eq!((answer[0].1.error_code, answer[0].1.base_offset), (17, -1), "{topic}");
+        let partition = node.context.node.topics().partition(topic, 0).unwrap();
+        assert_eq!(partition.reader().end_offset(), 0, "{topic}");
+    }
+}
