@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::Coordinators;
+use super::{Coordinators, Service};
 use crate::group::{GroupMetrics, Shard};
 use crate::metrics::{Collector, Kind, TextWriter};
 
@@ -119,6 +119,26 @@ impl Collector for Coordinators {
             ("PreparingRebalance", sum.groups.preparing_rebalance),
             ("CompletingRebalance", sum.groups.completing_rebalance),
             ("Stable", sum.groups.stable),
+        ] {
+            out.sample(&[("state", state)], count);
+        }
+        let not_serving = self.not_serving();
+        let closed = not_serving
+            .iter()
+            .filter(|(_, service)| *service != Service::Loading)
+            .count();
+        out.family(
+            "weir_group_coordinators",
+            Kind::Gauge,
+            "Coordinators of groups, one for each partition of __consumer_offsets, by state.",
+        );
+        for (state, count) in [
+            (
+                "serving",
+                self.partitions.load().len().saturating_sub(not_serving.len()),
+            ),
+            ("loading", not_serving.len() - closed),
+            ("closed", closed),
         ] {
             out.sample(&[("state", state)], count);
         }

@@ -35,7 +35,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-pub use partition::{Answer, Coordinator};
+pub use partition::{Answer, Coordinator, Service};
 pub use settings::CoordinatorSettings;
 
 use crate::controller::image::Image;
@@ -141,6 +141,15 @@ impl Coordinators {
     /// Every coordinator, by partition.
     pub fn all(&self) -> Vec<Arc<Coordinator>> {
         self.partitions.load().values().cloned().collect()
+    }
+
+    /// How the coordinators stand that are not serving, by partition.
+    pub fn not_serving(&self) -> Vec<(i32, Service)> {
+        let partitions = self.partitions.load();
+        let all = partitions
+            .iter()
+            .map(|(index, coordinator)| (*index, coordinator.service()));
+        all.filter(|(_, service)| *service != Service::Serving).collect()
     }
 
     /// Fires the timers that are due.
