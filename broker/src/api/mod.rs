@@ -6,6 +6,7 @@
 //! To add an API: a file `api/<name>.rs` with `pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome`,
 //! its `mod` line, and its line in [`HANDLERS`].
 
+mod answer_budget;
 mod api_versions;
 mod changes;
 mod create_partitions;
