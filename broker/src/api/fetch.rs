@@ -35,7 +35,13 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Err(error) => return error.into(),
     };
     let now = context.node.clock().monotonic_ms();
-    let fetching = match context.fetch_sessions.begin(&body, version, now, rand::random::<i32>) {
+    let topics = context.node.topics().load();
+    let exists = |key: &FetchKey| find(&topics, key, version).is_ok();
+    let began = context
+        .fetch_sessions
+        .begin(&body, version, now, exists, rand::random::<i32>);
+    drop(topics);
+    let fetching = match began {
         Ok(fetching) => fetching,
         Err(error) => {
             let response = FetchResponse {
@@ -105,21 +111,8 @@ impl Fetch {
         self.fetching
             .asked
             .iter()
-            .filter_map(|asked| self.partition(&topics, &asked.key).ok().cloned())
+            .filter_map(|asked| find(&topics, &asked.key, self.header.api_version).ok().cloned())
             .collect()
-    }
-
-    fn partition<'t>(&self, topics: &'t Topics, key: &FetchKey) -> Result<&'t Arc<Partition>, ResponseError> {
-        let (topic, unknown) = if self.header.api_version >= TOPIC_IDS_FROM {
-            (topics.by_id(key.topic_id), ResponseError::UnknownTopicId)
-        } else {
-            (topics.by_name(&key.topic), ResponseError::UnknownTopicOrPartition)
-        };
-        let topic = topic.ok_or(unknown)?;
-        topic
-            .partitions
-            .get(&key.partition)
-            .ok_or(ResponseError::UnknownTopicOrPartition)
     }
 
     fn read(&self, context: &Context) -> Vec<Found> {
@@ -128,7 +121,7 @@ impl Fetch {
         let mut is_first = true;
         let mut found = Vec::with_capacity(self.fetching.asked.len());
         for asked in &self.fetching.asked {
-            let answer = match self.partition(&topics, &asked.key) {
+            let answer = match find(&topics, &asked.key, self.header.api_version) {
                 Ok(partition) => self.read_partition(partition, asked, left, is_first),
                 Err(error) => FetchPartition::error(asked.key.partition, error.code()),
             };
@@ -247,6 +240,20 @@ impl Fetch {
         response.topics = by_topic(found);
         response.into_response(&self.header).into()
     }
+}
+
+/// The partition that a request of this version names so.
+fn find<'t>(topics: &'t Topics, key: &FetchKey, version: i16) -> Result<&'t Arc<Partition>, ResponseError> {
+    let (topic, unknown) = if version >= TOPIC_IDS_FROM {
+        (topics.by_id(key.topic_id), ResponseError::UnknownTopicId)
+    } else {
+        (topics.by_name(&key.topic), ResponseError::UnknownTopicOrPartition)
+    };
+    let topic = topic.ok_or(unknown)?;
+    topic
+        .partitions
+        .get(&key.partition)
+        .ok_or(ResponseError::UnknownTopicOrPartition)
 }
 
 fn gave(answer: &FetchPartition) -> bool {

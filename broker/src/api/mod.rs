@@ -109,7 +109,10 @@ impl Context {
         let coordinators = Coordinators::new(&node, CoordinatorSettings::from(&*config), Arc::new(Uuid::new_v4));
         Context {
             node,
-            fetch_sessions: FetchSessions::new(config.network.max_incremental_fetch_session_cache_slots),
+            fetch_sessions: FetchSessions::new(
+                config.network.max_incremental_fetch_session_cache_slots,
+                config.network.max_fetch_session_partitions,
+            ),
             config: Arc::new(ArcSwap::new(config)),
             coordinators: Arc::new(coordinators),
             producer_ids: ProducerIds::default(),
