@@ -159,6 +159,7 @@ async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeE
             "connections had requests in flight when the time was over"
         );
     }
+    context.stop().await;
     for background in [housekeeping, scrub] {
         background.abort();
         let _ = background.await;

@@ -46,3 +46,24 @@ async fn the_brokers_own_topics_take_no_client_s_records() {
         assert_eq!(partition.reader().end_offset(), 0, "{topic}");
     }
 }
+
+#[tokio::test]
+async fn a_partition_that_is_named_twice_takes_what_is_said_last() {
+    let node = TestNode::start(&[]);
+    node.create_topic("a", 2, &[]).await;
+    let (first, last) = (batch(b"first").bytes, batch(b"last").bytes);
+    let asked: &[(&str, &[(i32, Bytes)])] = &[
+        ("a", &[(0, first.clone())]),
+        ("none", &[(0, first.clone())]),
+        ("a", &[(0, first.clone()), (1, first), (0, last.clone())]),
+    ];
+    let answers = produce(&node, asked).await;
+    let mut answers: Vec<_> = answers
+        .iter()
+        .map(|(topic, answer)| (topic.as_str(), answer.index, answer.error_code, answer.base_offset))
+        .collect();
+    answers.sort_unstable();
+    assert_eq!(answers, [("a", 0, 0, 0), ("a", 1, 0, 0), ("none", 0, 3, -1)]);
+    let partition = node.context.node.topics().partition("a", 0).unwrap();
+    assert_eq!(partition.reader().size(), last.len() as u64);
+}
