@@ -378,3 +378,16 @@ fn each_group_is_deleted_and_answered_once() {
     results.sort();
     assert_eq!(results, [("none".to_owned(), 69), (GROUP.to_owned(), 0)]);
 }
+
+#[test]
+fn segments_of_groups_may_be_small() {
+    let rig = Rig::start(&[("offsets.topic.segment.bytes", "2000")]);
+    for offset in 0..100 {
+        assert_eq!(rig.commit(GROUP, &[(0, offset)]), [0]);
+    }
+    let coordinator = rig.coordinator();
+    assert_eq!(coordinator.partition.settings().rules.segment_bytes, 2_000);
+    rig.disk.crash(POWER_CUT);
+    let rig = Rig::open(rig.disk.clone(), &[("offsets.topic.segment.bytes", "2000")]);
+    assert_eq!(rig.fetch(GROUP, 0), 99);
+}
