@@ -127,8 +127,11 @@ async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeE
     let coordinators = context.coordinators.clone();
     let live_config = Arc::new(LiveConfig::new(context.config.clone()));
     node.set_observer(Arc::new(Observers::new(vec![live_config, coordinators.clone()])));
-    let readiness = Arc::new(readiness::NodeReadiness::new(node.clone()));
-    metrics.register(Arc::new(collect::NodeCollector::new(node.clone())));
+    let readiness = Arc::new(readiness::NodeReadiness::new(node.clone(), coordinators.clone()));
+    metrics.register(Arc::new(collect::NodeCollector::new(
+        node.clone(),
+        coordinators.clone(),
+    )));
     metrics.register(coordinators.clone());
     tokio::spawn(coordinators.clone().run_timers());
     let api = Arc::new(Api::new(context.clone()));
@@ -156,6 +159,7 @@ async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeE
             "connections had requests in flight when the time was over"
         );
     }
+    context.stop().await;
     for background in [housekeeping, scrub] {
         background.abort();
         let _ = background.await;
