@@ -50,6 +50,7 @@ use crate::config::BrokerConfig;
 use crate::connection::{Outcome, Request, Service};
 use crate::coordinator::{CoordinatorSettings, Coordinators};
 use crate::fetch_session::FetchSessions;
+use crate::metrics::LimitCounters;
 use crate::node::Node;
 use crate::wire::versions::{APIS, KEY_SLOTS};
 use crate::wire::{ApiSpec, Response};
@@ -98,6 +99,8 @@ pub struct Context {
     pub fetch_sessions: FetchSessions,
     /// The consumer groups of this node: give them to the node's observers.
     pub coordinators: Arc<Coordinators>,
+    /// How often limits were reached: give them to [`crate::metrics::Metrics`].
+    pub limits: Arc<LimitCounters>,
     producer_ids: ProducerIds,
 }
 
@@ -111,6 +114,7 @@ impl Context {
             fetch_sessions: FetchSessions::new(config.network.max_incremental_fetch_session_cache_slots),
             config: Arc::new(ArcSwap::new(config)),
             coordinators: Arc::new(coordinators),
+            limits: Arc::default(),
             producer_ids: ProducerIds::default(),
         }
     }

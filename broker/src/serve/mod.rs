@@ -122,8 +122,8 @@ async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeE
     let flushers = start_flushers(&node)?;
     register(&node, &config, &kafka).await?;
 
-    let metrics = Arc::new(Metrics::default());
     let context = Arc::new(Context::new(node.clone(), config.clone()));
+    let metrics = Arc::new(Metrics::with_limits(context.limits.clone()));
     let coordinators = context.coordinators.clone();
     let live_config = Arc::new(LiveConfig::new(context.config.clone()));
     node.set_observer(Arc::new(Observers::new(vec![live_config, coordinators.clone()])));
