@@ -32,6 +32,7 @@ mod metadata;
 mod offset_commit;
 mod offset_fetch;
 mod offset_for_leader_epoch;
+mod patience;
 mod produce;
 mod sync_group;
 mod view;
@@ -55,6 +56,7 @@ use crate::node::Node;
 use crate::wire::versions::{APIS, KEY_SLOTS};
 use crate::wire::{ApiSpec, Response};
 use init_producer_id::ProducerIds;
+use patience::Patience;
 
 /// Answers one request. Runs on the connection's task, in the order of arrival: it does not block, and what takes longer
 /// it returns as [`Outcome::Later`].
@@ -101,6 +103,8 @@ pub struct Context {
     pub coordinators: Arc<Coordinators>,
     /// How often limits were reached: give them to [`crate::metrics::Metrics`].
     pub limits: Arc<LimitCounters>,
+    /// Ends the waiting of fetches.
+    patience: Patience,
     producer_ids: ProducerIds,
 }
 
@@ -115,6 +119,7 @@ impl Context {
             config: Arc::new(ArcSwap::new(config)),
             coordinators: Arc::new(coordinators),
             limits: Arc::default(),
+            patience: Patience::default(),
             producer_ids: ProducerIds::default(),
         }
     }
@@ -144,6 +149,14 @@ impl Service for Api {
             Some(handler) => handler(&self.context, request),
             None => Outcome::Close(format!("{} is not served", api.name).into()),
         }
+    }
+
+    fn drain(&self) {
+        self.context.patience.drain();
+    }
+
+    fn press(&self) {
+        self.context.patience.press();
     }
 }
 

@@ -59,6 +59,14 @@ pub struct NetworkConfig {
     pub queued_max_request_bytes: Option<usize>,
     /// `weir.max.pipelined.requests`.
     pub max_pipelined_requests: usize,
+    /// `weir.max.connection.response.bytes`.
+    pub max_connection_response_bytes: usize,
+    /// `weir.max.response.bytes`.
+    pub max_response_bytes: usize,
+    /// `weir.frame.timeout.ms`.
+    pub frame_timeout_ms: u64,
+    /// `weir.max.cold.reads`.
+    pub max_cold_reads: usize,
     pub max_connections: usize,
     pub max_connections_per_ip: usize,
     /// By address or name of the client's host.
@@ -275,6 +283,10 @@ impl NetworkConfig {
             max_request_bytes: settings.count("weir.max.request.bytes").min(socket_request_max_bytes),
             queued_max_request_bytes: buffer("queued.max.request.bytes"),
             max_pipelined_requests: settings.count("weir.max.pipelined.requests"),
+            max_connection_response_bytes: settings.count("weir.max.connection.response.bytes"),
+            max_response_bytes: settings.count("weir.max.response.bytes"),
+            frame_timeout_ms: unsigned(settings, "weir.frame.timeout.ms"),
+            max_cold_reads: settings.count("weir.max.cold.reads"),
             max_connections: settings.count("max.connections"),
             max_connections_per_ip: settings.count("max.connections.per.ip"),
             max_connections_per_ip_overrides: per_ip_overrides(settings)?,

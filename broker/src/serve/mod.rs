@@ -318,16 +318,16 @@ fn say_ready(kafka: &str, admin: &str, started: Instant) {
 
 fn limits(config: &BrokerConfig) -> Limits {
     let network = &config.network;
-    let defaults = Limits::default();
     Limits {
         max_frame_bytes: network.socket_request_max_bytes,
         max_request_bytes: network.max_request_bytes,
         in_flight_bytes: network.queued_max_request_bytes.unwrap_or(usize::MAX >> 4),
         max_pipelined: network.max_pipelined_requests,
-        idle_timeout: network
-            .connections_max_idle_ms
-            .map_or(Duration::MAX, Duration::from_millis),
-        ..defaults
+        max_connection_response_bytes: network.max_connection_response_bytes as u64,
+        max_response_bytes: network.max_response_bytes as u64,
+        idle_timeout: network.connections_max_idle_ms.map(Duration::from_millis),
+        frame_timeout: Duration::from_millis(network.frame_timeout_ms),
+        cold_reads: network.max_cold_reads,
     }
 }
 

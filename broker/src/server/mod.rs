@@ -105,6 +105,7 @@ impl<S: Service> Server<S> {
             .connections
             .values()
             .for_each(|control| control.drain());
+        self.shared.service.drain();
         if tokio::time::timeout(deadline, self.all_closed()).await.is_ok() {
             return 0;
         }
