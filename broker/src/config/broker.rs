@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::error::{ConfigError, InvalidValue};
 use super::listeners::{HostPort, Listeners};
-use super::settings::Settings;
+use super::settings::{Origin, Settings};
 use super::topic::{self, Overrides, TopicConfig, TopicKind};
 
 /// A broker's configuration. Each field is the property of its name unless said otherwise.
@@ -250,7 +250,16 @@ impl BrokerConfig {
 
     /// The same broker after requests have set values on all brokers of the cluster and on this one.
     pub fn with_dynamic(&self, cluster_wide: &Overrides, this_broker: &Overrides) -> Result<Self, ConfigError> {
-        BrokerConfig::new(self.settings.with_dynamic(cluster_wide, this_broker)?, &self.host_name)
+        let settings = self.settings.with_dynamic(cluster_wide, this_broker)?;
+        let name = "max.connections";
+        if (cluster_wide.contains_key(name) || this_broker.contains_key(name)) && settings.count(name) == 0 {
+            // Kafka's limiter of connections refuses it; nobody could connect to change it back.
+            return Err(ConfigError::Conflict {
+                origin: Origin::Request("broker"),
+                problem: "max.connections must be at least 1, or nobody could connect to change it".to_owned(),
+            });
+        }
+        BrokerConfig::new(settings, &self.host_name)
     }
 
     /// What holds for a topic with these overrides.

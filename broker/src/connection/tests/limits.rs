@@ -376,6 +376,17 @@ async fn connections_per_address_and_in_all() {
     let mut second = fixture.connect().await;
     second.send(&frame(2, b"x")).await;
     second.nothing_comes().await;
+    assert_eq!(fixture.metrics.limits.get(Limit::MaxConnections), 1);
     drop(first);
     assert_eq!(second.receive().await.0, 2);
+    // The quotas change while it runs.
+    let mut third = fixture.connect().await;
+    third.send(&frame(3, b"x")).await;
+    third.nothing_comes().await;
+    fixture.server.set_quotas(ConnectionQuotas {
+        max_per_ip: 2,
+        ..ConnectionQuotas::default()
+    });
+    assert_eq!(third.receive().await.0, 3);
+    fixture.connect().await.is_closed().await;
 }
