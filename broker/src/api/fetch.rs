@@ -20,7 +20,9 @@ use tokio::time::Instant;
 
 use super::epochs::check_current_epoch;
 use super::group_answer::detached;
+use super::patience::Waiting;
 use super::{Context, errors};
+use crate::connection::limits::SMALL_FRAME;
 use crate::connection::{Outcome, Request};
 use crate::fetch_session::{Asked, FetchKey, Fetching, Told};
 use crate::node::{Partition, Topics};
@@ -76,13 +78,14 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         return fetch.answer(found);
     }
     let deadline = Instant::now() + Duration::from_millis(body.max_wait_ms as u64);
+    let patience = context.patience.wait(request.body.len() > SMALL_FRAME);
     let context = context.clone();
     let fetch = Fetch {
         header: detached(&fetch.header),
         ..fetch
     };
     Outcome::later(async move {
-        let found = fetch.wait(&context, &aside, deadline).await;
+        let found = fetch.wait(&context, &aside, deadline, patience).await;
         fetch.answer(found)
     })
 }
@@ -130,8 +133,8 @@ struct Found {
 }
 
 impl Fetch {
-    /// Reads again whenever a partition moves, until there is enough or the deadline is over.
-    async fn wait(&self, context: &Context, aside: &[bool], deadline: Instant) -> Vec<Found> {
+    /// Reads again whenever a partition moves, until there is enough, or the deadline or the patience is over.
+    async fn wait(&self, context: &Context, aside: &[bool], deadline: Instant, mut patience: Waiting) -> Vec<Found> {
         loop {
             let moved = Arc::new(Notify::new());
             for partition in self.partitions(context) {
@@ -139,8 +142,13 @@ impl Fetch {
             }
             // After the watch is set: what moved before it is seen here, what moves after it wakes.
             let found = self.read(context);
-            if self.is_enough(&found, aside) || tokio::time::timeout_at(deadline, moved.notified()).await.is_err() {
+            if self.is_enough(&found, aside) {
                 return found;
+            }
+            tokio::select! {
+                () = moved.notified() => {}
+                () = tokio::time::sleep_until(deadline) => return found,
+                () = patience.over() => return found,
             }
         }
     }
