@@ -38,7 +38,7 @@ fn refusal(disk: &SimulatedDisk) -> StartError {
         retention_interval_ms: 300_000,
         max_cached_bytes: 64 << 20,
     };
-    open.run().err().expect("it starts")
+    open.run().expect_err("it starts")
 }
 
 fn names(disk: &SimulatedDisk) -> Vec<String> {
