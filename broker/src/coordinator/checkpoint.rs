@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use storage::disk::{read_file, replace_file};
+use storage::disk::read_file;
 use storage::log::LogReader;
 
 use super::partition::Coordinator;
@@ -129,7 +129,7 @@ impl Coordinator {
         };
         let files = reader.files();
         let path = files.dir.join(FILE);
-        match replace_file(&*files.disk, &path, &content) {
+        match files.put_in_place(&path, &content) {
             Ok(()) => {
                 *written = Written {
                     applied,

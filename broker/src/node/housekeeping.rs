@@ -36,7 +36,7 @@ pub(super) struct Housekeeping {
     /// Files of a partition that goes on.
     to_remove_from: Vec<(u64, LogFiles, Vec<PathBuf>)>,
     /// Partitions with expired segments, and the base offset of the first that stays.
-    to_trim: Vec<(Arc<Partition>, i64)>,
+    to_trim: BTreeMap<GroupId, (Arc<Partition>, i64)>,
     /// Replicas that were opened anew: how often, and when the next time may be.
     rebuilt: BTreeMap<GroupId, (u32, u64)>,
     next_mark_ms: u64,
@@ -64,6 +64,12 @@ impl Housekeeping {
     /// A directory is to be removed then.
     pub(super) fn remove_later(&mut self, dir: PathBuf, due_ms: u64) {
         self.to_remove.push((due_ms, dir));
+    }
+
+    /// The segments below `base` are to go. What was decided before for the partition is part of that.
+    fn trim_later(&mut self, partition: &Arc<Partition>, base: i64) {
+        let decided = self.to_trim.entry(partition.id).or_insert((partition.clone(), base));
+        *decided = (partition.clone(), base.max(decided.1));
     }
 
     /// Whether a replica that failed may be opened anew at `now_ms`: each time it has to wait twice as long.
@@ -229,7 +235,7 @@ impl Node {
             let base = partition.with_replica(|replica| replica.expired_before(now)).flatten();
             if let Some(base) = base {
                 self.queue.push(partition);
-                self.housekeeping.lock().to_trim.push((partition.clone(), base));
+                self.housekeeping.lock().trim_later(partition, base);
             }
         }
         self.trim();
@@ -239,13 +245,13 @@ impl Node {
     fn trim(&self) {
         let waiting = std::mem::take(&mut self.housekeeping.lock().to_trim);
         let mut noted = Vec::new();
-        for (partition, base) in waiting {
+        for (partition, base) in waiting.into_values() {
             match self.note_removal(&partition, base) {
                 Ok(true) => noted.push((partition, base)),
                 Ok(false) if partition.is_closed() || partition.out_of_service().is_some() => {}
                 Ok(false) => {
                     self.queue.push(&partition);
-                    self.housekeeping.lock().to_trim.push((partition, base));
+                    self.housekeeping.lock().trim_later(&partition, base);
                 }
                 Err(error) => tracing::error!(%partition, error, "cannot remove expired segments"),
             }

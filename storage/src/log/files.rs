@@ -77,8 +77,10 @@ impl LogFiles {
         Ok(())
     }
 
-    /// Replaces a small file as a whole. Its bytes are durable, its name is not.
-    pub(super) fn put_in_place(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+    /// Replaces a small file as a whole. Its bytes are durable, its name is not: after a crash the file is there as it was
+    /// before or as it is now. A sync of the directory is for the log's flushes alone, for if it fails, names that they
+    /// vouch for are in doubt.
+    pub fn put_in_place(&self, path: &Path, content: &[u8]) -> io::Result<()> {
         let _held = self.hold().ok_or(io::ErrorKind::NotFound)?;
         let (temporary, file) = self.write_aside(path, content)?;
         file.sync_data()?;
