@@ -135,6 +135,7 @@ impl World {
         self.drop_deleted_topics();
         self.check_service(is_calm)?;
         self.check_logs_after_start(is_calm)?;
+        self.check_directories()?;
         if is_calm && !self.is_stopped() {
             self.begun_calmly();
         }
