@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use storage::log::{LogError, LogReader};
-use storage::record_batch::{BatchError, BatchHeader, Records};
+use storage::record_batch::{BatchError, BatchHeader, Records, verify_crc};
 
 use super::checkpoint::{self, Written};
 use crate::group::{Now, RecordError, Shard};
@@ -35,6 +35,16 @@ pub(super) enum LoadError {
         offset: i64,
         /// What is wrong.
         source: BatchError,
+    },
+    /// A batch is of other offsets than are to follow; a log leaves no gaps.
+    #[error("the batch at offset {offset} says that it holds {base}..{end}")]
+    Misplaced {
+        /// The offset that was to follow.
+        offset: i64,
+        /// Its first offset.
+        base: i64,
+        /// The offset after its last.
+        end: i64,
     },
     /// A record makes no sense.
     #[error("the record at offset {offset} cannot be read: {source}")]
@@ -92,7 +102,13 @@ impl Loading {
         let header = BatchHeader::parse(bytes).map_err(failed)?;
         let records = Records::new(bytes, MAX_BATCH_BYTES).map_err(failed)?;
         // `Records` has made sure that the batch is there as a whole.
-        let _ = bytes.split_to(header.size());
+        let batch = bytes.split_to(header.size());
+        // A flipped bit would be a wrong offset, which costs a group records; the first 16 bytes are outside of the CRC.
+        verify_crc(&batch, &header).map_err(failed)?;
+        let (base, end) = (header.base_offset, header.next_offset());
+        if !(base <= offset && offset < end) {
+            return Err(LoadError::Misplaced { offset, base, end });
+        }
         if !header.attributes.is_control() {
             for record in records {
                 let record = record.map_err(failed)?;
