@@ -13,7 +13,7 @@ const LIVENESS: &str = "liveness: without faults everything is answered and take
 const PASSES_TO_SETTLE: usize = 200;
 
 /// A step, and how often it is taken among all.
-const STEPS: [(&str, u64); 23] = [
+const STEPS: [(&str, u64); 24] = [
     ("produce", 300),
     ("fetch", 60),
     ("look up", 60),
@@ -37,6 +37,7 @@ const STEPS: [(&str, u64); 23] = [
     ("cut the power", 6),
     ("stop in order", 5),
     ("flip a bit", 3),
+    ("flip a bit elsewhere", 4),
 ];
 
 impl World {
@@ -137,6 +138,7 @@ impl World {
             }
             "stop in order" => self.stop_in_order(),
             "flip a bit" => self.flip_bit(),
+            "flip a bit elsewhere" => self.flip_elsewhere(),
             other => unreachable!("{other} is in the list of steps"),
         }
     }
@@ -185,7 +187,7 @@ impl World {
         }
     }
 
-    fn finish_passes(&mut self) {
+    pub(crate) fn finish_passes(&mut self) {
         let Some(running) = &mut self.running else { return };
         while let Some((mut pass, is_synced)) = running.passes.pop_front() {
             if !is_synced {

@@ -71,6 +71,13 @@ impl Producer {
         self.lanes.remove(&partition);
     }
 
+    /// Repeats no more what stands below `start`.
+    pub(crate) fn forget_below(&mut self, partition: GroupId, start: i64) {
+        if let Some(lane) = self.lanes.get_mut(&partition) {
+            lane.done.retain(|(_, base)| *base >= start);
+        }
+    }
+
     pub(crate) fn leave_all(&mut self, is_gone: &dyn Fn(&GroupId) -> bool) {
         self.lanes.retain(|id, _| !is_gone(id));
     }

@@ -17,7 +17,7 @@ impl World {
             return Ok(());
         }
         for partition in self.user_partitions() {
-            if partition.out_of_service().is_none() {
+            if partition.out_of_service().is_none() && !self.is_flipped(&partition) {
                 self.check_directory(&partition)?;
             }
         }
