@@ -43,6 +43,16 @@ pub(super) enum LoadError {
         /// What is wrong.
         source: BatchError,
     },
+    /// A batch is of other offsets than are to follow; a log leaves no gaps.
+    #[error("the batch at offset {offset} says that it holds {base}..{end}")]
+    Misplaced {
+        /// The offset that was to follow.
+        offset: i64,
+        /// Its first offset.
+        base: i64,
+        /// The offset after its last.
+        end: i64,
+    },
 }
 
 /// A shard that is being loaded.
@@ -95,8 +105,13 @@ impl Loading {
         let records = Records::new(bytes, MAX_BATCH_BYTES).map_err(failed)?;
         // `Records` has made sure that the batch is there as a whole.
         let batch = bytes.split_to(header.size());
+        // A flipped bit would be a wrong offset, which costs a group records; the first 16 bytes are outside of the CRC.
         verify_crc(&batch, &header).map_err(failed)?;
-        self.next = header.next_offset();
+        let (base, end) = (header.base_offset, header.next_offset());
+        if !(base <= offset && offset < end) {
+            return Err(LoadError::Misplaced { offset, base, end });
+        }
+        self.next = end;
         if header.attributes.is_control() {
             return Ok(());
         }

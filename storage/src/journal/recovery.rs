@@ -41,6 +41,9 @@ pub(super) fn open(disk: Arc<dyn Disk>, data_dir: &Path) -> Result<(Journal, Rec
         .map_err(|error| JournalError::io("create", &dir, error))?;
     disk.sync_dir(data_dir)
         .map_err(|error| JournalError::io("sync", data_dir, error))?;
+    // The first start may have been killed between making its file and this: the name would be in memory only.
+    disk.sync_dir(&dir)
+        .map_err(|error| JournalError::io("sync", &dir, error))?;
     let generations = generations(&*disk, &dir)?;
     let mut is_new = false;
     let found = match newest_whole(&*disk, &dir, &generations)? {

@@ -12,6 +12,7 @@
 mod clients;
 mod clock;
 mod faults;
+mod flips;
 mod invariants;
 mod model;
 mod random;

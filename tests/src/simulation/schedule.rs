@@ -13,13 +13,14 @@ const LIVENESS: &str = "liveness: without faults everything is answered and take
 const PASSES_TO_SETTLE: usize = 200;
 
 /// A step, and how often it is taken among all.
-const STEPS: [(&str, u64); 22] = [
+const STEPS: [(&str, u64); 24] = [
     ("produce", 300),
     ("fetch", 60),
     ("look up", 60),
     ("commit an offset", 60),
     ("fetch an offset", 30),
     ("change the metadata", 25),
+    ("delete a topic and make it again", 6),
     ("begin a flush", 60),
     ("sync a flush", 60),
     ("end a flush", 60),
@@ -36,6 +37,7 @@ const STEPS: [(&str, u64); 22] = [
     ("cut the power", 6),
     ("stop in order", 5),
     ("flip a bit", 3),
+    ("flip a bit elsewhere", 4),
 ];
 
 impl World {
@@ -80,6 +82,7 @@ impl World {
             "commit an offset" => self.commit_offset(),
             "fetch an offset" => self.fetch_offset(),
             "change the metadata" => self.change_metadata(),
+            "delete a topic and make it again" => self.recreate_topic(),
             "begin a flush" => {
                 self.begin_flush();
                 Ok(())
@@ -135,11 +138,12 @@ impl World {
             }
             "stop in order" => self.stop_in_order(),
             "flip a bit" => self.flip_bit(),
+            "flip a bit elsewhere" => self.flip_elsewhere(),
             other => unreachable!("{other} is in the list of steps"),
         }
     }
 
-    fn begin_flush(&mut self) {
+    pub(crate) fn begin_flush(&mut self) {
         if let Some(running) = &mut self.running
             && let Some(pass) = running.node.begin_flush()
         {
@@ -148,7 +152,7 @@ impl World {
     }
 
     /// Syncs any of the passes that are not synced yet.
-    fn sync_flush(&mut self) {
+    pub(crate) fn sync_flush(&mut self) {
         let Some(running) = &mut self.running else { return };
         let open: Vec<usize> = (0..running.passes.len())
             .filter(|index| !running.passes[*index].1)
@@ -177,13 +181,13 @@ impl World {
     }
 
     /// One pass as a whole.
-    fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         if let Some(running) = &self.running {
             running.node.flush_pass();
         }
     }
 
-    fn finish_passes(&mut self) {
+    pub(crate) fn finish_passes(&mut self) {
         let Some(running) = &mut self.running else { return };
         while let Some((mut pass, is_synced)) = running.passes.pop_front() {
             if !is_synced {
@@ -193,7 +197,7 @@ impl World {
         }
     }
 
-    fn housekeep(&mut self) -> Result<(), Broken> {
+    pub(crate) fn housekeep(&mut self) -> Result<(), Broken> {
         // What is about to expire has to be known.
         for partition in self.user_partitions() {
             let end = self.model(&partition).end();
@@ -211,7 +215,7 @@ impl World {
         for partition in self.user_partitions() {
             self.check_start(&partition, Some(partition.reader().size()))?;
         }
-        Ok(())
+        self.check_directories()
     }
 
     /// Verifies a part of some log; rounds follow each other without a pause.

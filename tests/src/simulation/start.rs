@@ -60,6 +60,12 @@ impl World {
                     }
                     return self.look_after_start();
                 }
+                Err(error) if self.may_not_start() => {
+                    self.say(format!("does not start: {error}"));
+                    self.report.outcome("starts refused for a flipped bit");
+                    self.stop_at_once(StopKind::Kill);
+                    self.undo_flip();
+                }
                 Err(error) if self.is_troubled() => {
                     self.say(format!("does not start: {error}"));
                     self.report.outcome("starts refused by disk faults");
@@ -135,6 +141,7 @@ impl World {
         self.drop_deleted_topics();
         self.check_service(is_calm)?;
         self.check_logs_after_start(is_calm)?;
+        self.check_directories()?;
         if is_calm && !self.is_stopped() {
             self.begun_calmly();
         }

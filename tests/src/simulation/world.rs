@@ -15,6 +15,7 @@ use super::clients::metadata::MetadataClient;
 use super::clients::producer::{Producer, WaitingProduce};
 use super::clock::SimulatedClock;
 use super::faults::{PlannedStop, Trouble};
+use super::flips::Flip;
 use super::model::{PartitionModel, Sent};
 use super::random::Random;
 use super::report::{Broken, Report};
@@ -40,6 +41,8 @@ pub(crate) struct World {
     pub(crate) running: Option<Running>,
     pub(crate) planned: Option<PlannedStop>,
     pub(crate) trouble: Trouble,
+    /// A bit that is wrong, outside of clients' segments.
+    pub(crate) flip: Option<Flip>,
     pub(crate) partitions: BTreeMap<GroupId, PartitionModel>,
     pub(crate) sent: BTreeMap<u64, Sent>,
     pub(crate) producers: Vec<Producer>,
@@ -65,6 +68,7 @@ impl World {
             running: None,
             planned: None,
             trouble: Trouble::default(),
+            flip: None,
             partitions: BTreeMap::new(),
             sent: BTreeMap::new(),
             producers: Vec::new(),

@@ -179,6 +179,11 @@ impl Content {
         }
     }
 
+    /// What the device has.
+    pub(super) fn durable(&self) -> &[u8] {
+        &self.durable
+    }
+
     pub(super) fn durable_len(&self) -> u64 {
         self.durable.len() as u64
     }

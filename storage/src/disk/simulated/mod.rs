@@ -192,6 +192,27 @@ impl SimulatedDisk {
         Ok(())
     }
 
+    /// The files in a directory, ordered by name: for a look from outside, which is no operation.
+    pub fn look_at_names(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let names = self.state.lock().names.list(dir)?;
+        let files = names.into_iter().filter(|(_, is_dir)| !is_dir);
+        Ok(files.map(|(name, _)| name).collect())
+    }
+
+    /// What reads of a file see: for a look from outside, which is no operation.
+    pub fn look_at_cached(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let mut state = self.state.lock();
+        let node = state.names.file(path)?;
+        Ok(state.names.content(node)?.read(0).to_vec())
+    }
+
+    /// What the device has of a file: for a look from outside, which is no operation.
+    pub fn look_at_device(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let mut state = self.state.lock();
+        let node = state.names.file(path)?;
+        Ok(state.names.content(node)?.durable().to_vec())
+    }
+
     /// Flips any bit of a file on the device; its position, or `None` where the device has no bytes of it.
     pub fn flip_any_bit(&self, path: &Path) -> io::Result<Option<u64>> {
         let mut state = self.state.lock();

@@ -78,6 +78,11 @@ impl MetadataClient {
         self.waiting.clear();
     }
 
+    /// Names of the clients' topics that there are, as far as is known.
+    pub(super) fn topic_names(&self) -> impl Iterator<Item = &String> {
+        self.tip.topics.keys().filter(|name| !name.starts_with("__"))
+    }
+
     /// The node has come up with this image: what was not answered by now is in it, or never will be.
     pub(crate) fn start_from(&mut self, image: &Image) {
         self.tip = Summary::of(image);
@@ -86,7 +91,7 @@ impl MetadataClient {
 }
 
 /// One kind of request.
-enum Change {
+pub(super) enum Change {
     Create {
         name: String,
         partitions: i32,
@@ -166,7 +171,8 @@ impl World {
         (property.to_string(), value.map(ToString::to_string))
     }
 
-    fn change(&mut self, change: Change) -> Result<(), Broken> {
+    /// Asks for one change.
+    pub(super) fn change(&mut self, change: Change) -> Result<(), Broken> {
         let Some(node) = self.node() else { return Ok(()) };
         let mut next_id = self.next_id;
         let seed = self.seed;

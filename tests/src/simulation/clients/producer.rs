@@ -71,6 +71,13 @@ impl Producer {
         self.lanes.remove(&partition);
     }
 
+    /// Repeats no more what stands below `start`.
+    pub(crate) fn forget_below(&mut self, partition: GroupId, start: i64) {
+        if let Some(lane) = self.lanes.get_mut(&partition) {
+            lane.done.retain(|(_, base)| *base >= start);
+        }
+    }
+
     pub(crate) fn leave_all(&mut self, is_gone: &dyn Fn(&GroupId) -> bool) {
         self.lanes.retain(|id, _| !is_gone(id));
     }
@@ -92,12 +99,16 @@ impl World {
         let Some(index) = self.random.index(partitions.len()) else {
             return Ok(());
         };
-        let partition = partitions[index].clone();
-        let is_flipped = self.model(&partition).flipped.is_some();
+        self.produce_to(&partitions[index])
+    }
+
+    /// One request to this partition.
+    pub(crate) fn produce_to(&mut self, partition: &Arc<Partition>) -> Result<(), Broken> {
+        let is_flipped = self.model(partition).flipped.is_some();
         if partition.topic.starts_with('w') || is_flipped || self.random.percent(40) {
-            self.produce_plainly(&partition)
+            self.produce_plainly(partition)
         } else {
-            self.produce_idempotently(&partition)
+            self.produce_idempotently(partition)
         }
     }
 

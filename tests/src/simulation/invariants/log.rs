@@ -77,6 +77,9 @@ impl World {
                 );
             }
             self.check_start(&partition, None)?;
+            // Of what has expired a snapshot has each producer's last batch only.
+            let producers = self.producers.iter_mut();
+            producers.for_each(|producer| producer.forget_below(partition.id, start));
             self.read_from(&partition, reader.start_offset())?;
             self.check_confirmed(&partition, is_up)?;
             if !loses_cache && !was_troubled && is_up {
@@ -156,7 +159,7 @@ impl World {
         }
     }
 
-    fn is_flipped(&self, partition: &Partition) -> bool {
+    pub(crate) fn is_flipped(&self, partition: &Partition) -> bool {
         self.partitions
             .get(&partition.id)
             .is_some_and(|model| model.flipped.is_some())

@@ -21,10 +21,11 @@ impl World {
                     continue;
                 };
                 self.report.checked(RESTART);
-                let is_flipped = self
-                    .partitions
-                    .get(&partition.id)
-                    .is_some_and(|model| model.flipped.is_some());
+                let is_flipped = self.may_be_refused(partition.id)
+                    || self
+                        .partitions
+                        .get(&partition.id)
+                        .is_some_and(|model| model.flipped.is_some());
                 match partition.out_of_service() {
                     Some(reason) if is_flipped => {
                         self.report.outcome("quarantined for a flipped bit");
