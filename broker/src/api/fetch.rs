@@ -20,7 +20,9 @@ use tokio::time::Instant;
 
 use super::epochs::check_current_epoch;
 use super::group_answer::detached;
+use super::patience::Waiting;
 use super::{Context, errors};
+use crate::connection::limits::SMALL_FRAME;
 use crate::connection::{Outcome, Request};
 use crate::fetch_session::{Asked, FetchKey, Fetching, Told};
 use crate::node::{Partition, Topics};
@@ -70,21 +72,28 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         read_committed: body.isolation_level == READ_COMMITTED,
         fetching,
     };
-    let found = fetch.read(context);
-    let aside: Vec<bool> = found.iter().map(|found| !found.exists).collect();
-    if body.max_wait_ms <= 0 || fetch.is_enough(&found, &aside) {
-        return fetch.answer(found);
+    if !fetch.may_read_from_disk(context) {
+        let found = fetch.read(context);
+        if body.max_wait_ms <= 0 || fetch.is_enough(&found, &put_aside(&found)) {
+            return fetch.answer(found);
+        }
     }
-    let deadline = Instant::now() + Duration::from_millis(body.max_wait_ms as u64);
+    let deadline = Instant::now() + Duration::from_millis(body.max_wait_ms.max(0) as u64);
+    let patience = context.patience.wait(request.body.len() > SMALL_FRAME);
     let context = context.clone();
-    let fetch = Fetch {
+    let fetch = Arc::new(Fetch {
         header: detached(&fetch.header),
         ..fetch
-    };
+    });
     Outcome::later(async move {
-        let found = fetch.wait(&context, &aside, deadline).await;
+        let found = fetch.wait(&context, deadline, patience).await;
         fetch.answer(found)
     })
+}
+
+/// Which of the partitions do not exist: they end no waiting.
+fn put_aside(found: &[Found]) -> Vec<bool> {
+    found.iter().map(|found| !found.exists).collect()
 }
 
 /// Answers a request that is refused as a whole; before version 13 each partition has the error, too.
@@ -130,19 +139,48 @@ struct Found {
 }
 
 impl Fetch {
-    /// Reads again whenever a partition moves, until there is enough or the deadline is over.
-    async fn wait(&self, context: &Context, aside: &[bool], deadline: Instant) -> Vec<Found> {
+    /// Reads again whenever a partition moves, until there is enough, or the deadline or the patience is over.
+    async fn wait(self: &Arc<Self>, context: &Arc<Context>, deadline: Instant, mut patience: Waiting) -> Vec<Found> {
+        let mut aside = None;
         loop {
             let moved = Arc::new(Notify::new());
             for partition in self.partitions(context) {
                 partition.watch(moved.clone());
             }
             // After the watch is set: what moved before it is seen here, what moves after it wakes.
-            let found = self.read(context);
-            if self.is_enough(&found, aside) || tokio::time::timeout_at(deadline, moved.notified()).await.is_err() {
+            let found = self.read_apart(context).await;
+            let aside = aside.get_or_insert_with(|| put_aside(&found));
+            if self.is_enough(&found, aside) || Instant::now() >= deadline {
                 return found;
             }
+            tokio::select! {
+                () = moved.notified() => {}
+                () = tokio::time::sleep_until(deadline) => return found,
+                () = patience.over() => return found,
+            }
         }
+    }
+
+    /// Reads, on a thread that may wait for the disk where that may be needed.
+    async fn read_apart(self: &Arc<Self>, context: &Arc<Context>) -> Vec<Found> {
+        if !self.may_read_from_disk(context) {
+            return self.read(context);
+        }
+        let (fetch, node) = (self.clone(), context.clone());
+        let read = tokio::task::spawn_blocking(move || fetch.read(&node));
+        match read.await {
+            Ok(found) => found,
+            Err(_) => self.read(context),
+        }
+    }
+
+    /// Whether finding the records may have to wait for the disk. Sending them is the connection's affair.
+    fn may_read_from_disk(&self, context: &Context) -> bool {
+        let topics = context.node.topics().load();
+        self.fetching.asked.iter().any(|asked| {
+            find(&topics, &asked.key, self.header.api_version)
+                .is_ok_and(|partition| partition.reader().may_wait(asked.fetch_offset))
+        })
     }
 
     fn partitions(&self, context: &Context) -> Vec<Arc<Partition>> {
@@ -268,7 +306,7 @@ impl Fetch {
             })
     }
 
-    fn answer(self, found: Vec<Found>) -> Outcome {
+    fn answer(&self, found: Vec<Found>) -> Outcome {
         let mut response = FetchResponse::default();
         let mut found = found;
         if let Some((id, session)) = &self.fetching.session {

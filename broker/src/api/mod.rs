@@ -33,6 +33,7 @@ mod metadata;
 mod offset_commit;
 mod offset_fetch;
 mod offset_for_leader_epoch;
+mod patience;
 mod produce;
 mod sync_group;
 mod view;
@@ -51,10 +52,12 @@ use crate::config::BrokerConfig;
 use crate::connection::{Outcome, Request, Service};
 use crate::coordinator::{CoordinatorSettings, Coordinators};
 use crate::fetch_session::FetchSessions;
+use crate::metrics::LimitCounters;
 use crate::node::Node;
 use crate::wire::versions::{APIS, KEY_SLOTS};
 use crate::wire::{ApiSpec, Response};
 use init_producer_id::ProducerIds;
+use patience::Patience;
 use produce::HeavyBatches;
 
 /// Answers one request. Runs on the connection's task, in the order of arrival: it does not block, and what takes longer
@@ -100,6 +103,10 @@ pub struct Context {
     pub fetch_sessions: FetchSessions,
     /// The consumer groups of this node: give them to the node's observers.
     pub coordinators: Arc<Coordinators>,
+    /// How often limits were reached: give them to [`crate::metrics::Metrics`].
+    pub limits: Arc<LimitCounters>,
+    /// Ends the waiting of fetches.
+    patience: Patience,
     producer_ids: ProducerIds,
     heavy_batches: Arc<HeavyBatches>,
 }
@@ -117,6 +124,8 @@ impl Context {
             ),
             config: Arc::new(ArcSwap::new(config)),
             coordinators: Arc::new(coordinators),
+            limits: Arc::default(),
+            patience: Patience::default(),
             producer_ids: ProducerIds::default(),
             heavy_batches: Arc::default(),
         }
@@ -155,6 +164,14 @@ impl Service for Api {
             Some(handler) => handler(&self.context, request),
             None => Outcome::Close(format!("{} is not served", api.name).into()),
         }
+    }
+
+    fn drain(&self) {
+        self.context.patience.drain();
+    }
+
+    fn press(&self) {
+        self.context.patience.press();
     }
 }
 

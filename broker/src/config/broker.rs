@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::error::{ConfigError, InvalidValue};
 use super::listeners::{HostPort, Listeners};
-use super::settings::Settings;
+use super::settings::{Origin, Settings};
 use super::topic::{self, Overrides, TopicConfig, TopicKind};
 
 /// A broker's configuration. Each field is the property of its name unless said otherwise.
@@ -59,6 +59,14 @@ pub struct NetworkConfig {
     pub queued_max_request_bytes: Option<usize>,
     /// `weir.max.pipelined.requests`.
     pub max_pipelined_requests: usize,
+    /// `weir.max.connection.response.bytes`.
+    pub max_connection_response_bytes: usize,
+    /// `weir.max.response.bytes`.
+    pub max_response_bytes: usize,
+    /// `weir.frame.timeout.ms`.
+    pub frame_timeout_ms: u64,
+    /// `weir.max.cold.reads`.
+    pub max_cold_reads: usize,
     pub max_connections: usize,
     pub max_connections_per_ip: usize,
     /// By address or name of the client's host.
@@ -250,7 +258,16 @@ impl BrokerConfig {
 
     /// The same broker after requests have set values on all brokers of the cluster and on this one.
     pub fn with_dynamic(&self, cluster_wide: &Overrides, this_broker: &Overrides) -> Result<Self, ConfigError> {
-        BrokerConfig::new(self.settings.with_dynamic(cluster_wide, this_broker)?, &self.host_name)
+        let settings = self.settings.with_dynamic(cluster_wide, this_broker)?;
+        let name = "max.connections";
+        if (cluster_wide.contains_key(name) || this_broker.contains_key(name)) && settings.count(name) == 0 {
+            // Kafka's limiter of connections refuses it; nobody could connect to change it back.
+            return Err(ConfigError::Conflict {
+                origin: Origin::Request("broker"),
+                problem: "max.connections must be at least 1, or nobody could connect to change it".to_owned(),
+            });
+        }
+        BrokerConfig::new(settings, &self.host_name)
     }
 
     /// What holds for a topic with these overrides.
@@ -283,6 +300,10 @@ impl NetworkConfig {
             max_request_bytes: settings.count("weir.max.request.bytes").min(socket_request_max_bytes),
             queued_max_request_bytes: buffer("queued.max.request.bytes"),
             max_pipelined_requests: settings.count("weir.max.pipelined.requests"),
+            max_connection_response_bytes: settings.count("weir.max.connection.response.bytes"),
+            max_response_bytes: settings.count("weir.max.response.bytes"),
+            frame_timeout_ms: unsigned(settings, "weir.frame.timeout.ms"),
+            max_cold_reads: settings.count("weir.max.cold.reads"),
             max_connections: settings.count("max.connections"),
             max_connections_per_ip: settings.count("max.connections.per.ip"),
             max_connections_per_ip_overrides: per_ip_overrides(settings)?,

@@ -1,33 +1,78 @@
 //! The bytes of requests that all connections together may hold (`queued.max.request.bytes`).
 //!
-//! Invariant: granted bytes never exceed the total, and waiters are served in the order in which they came; nobody is
-//! refused or closed. A frame that holds bytes already while it waits for more could wait for another one in the same
-//! place, for ever: so one frame at a time may complete without further charge (the overdraft). Resident request bytes
-//! are therefore bounded by the total and one largest frame.
+//! Invariant: nobody is refused for want of bytes, and nothing that a client alone decides on holds all of them. So the
+//! budget is cut into [`Pool`]s: large frames cannot take what small ones need; of the pools of frames that are still
+//! arriving, one address gets half at most; and what is waited for longest is given first.
+//!
+//! A frame that holds bytes already while it waits for more could wait for another one in the same place, for ever: so
+//! one frame at a time may complete without further charge (the overdraft), if its pool and its address owe nothing.
+//! Resident request bytes are therefore bounded by the total and one largest frame.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
+use super::limits::FRAME_STEP;
 use crate::metrics::{Collector, Kind, TextWriter};
 
-/// The budget. Taking and returning are one atomic operation each while nobody waits.
+/// The budget, by what it is for.
 #[derive(Debug)]
 pub struct Budget {
+    /// Small frames of which a part has arrived: an eighth.
+    pub(super) arriving: Arc<Pool>,
+    /// Small Produce requests that wait for their answers: an eighth.
+    pub(super) produce: Arc<Pool>,
+    /// Large frames, until they are answered: the rest.
+    pub(super) large: Arc<Pool>,
+}
+
+impl Budget {
+    /// A budget of so many bytes.
+    pub fn new(total: usize) -> Arc<Self> {
+        let part = total / 8;
+        let large = total - 2 * part;
+        Arc::new(Self {
+            arriving: Pool::new(part, part / 2),
+            produce: Pool::new(part, part),
+            large: Pool::new(large, large / 2),
+        })
+    }
+
+    /// Bytes taken at the moment.
+    pub fn in_use(&self) -> usize {
+        [&self.arriving, &self.produce, &self.large]
+            .map(|pool| pool.in_use())
+            .into_iter()
+            .sum()
+    }
+}
+
+impl Collector for Budget {
+    fn collect(&self, out: &mut TextWriter) {
+        let help = "Bytes of requests in flight, as charged to queued.max.request.bytes.";
+        out.single("weir_requests_in_flight_bytes", Kind::Gauge, help, self.in_use());
+    }
+}
+
+/// A part of the budget.
+#[derive(Debug)]
+pub(super) struct Pool {
     total: usize,
-    available: AtomicUsize,
-    /// Entries in `queue`. Read after `available` grows, written before it is looked at again: of a taker that begins to
-    /// wait and a holder that returns bytes, at least one sees the other.
-    waiting: AtomicUsize,
-    overdrawn: AtomicBool,
-    queue: Mutex<Queue>,
+    /// Of one address, at most.
+    share: usize,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct State {
+    /// May exceed the total by what an overdraft has brought in.
+    used: usize,
+    /// Addresses that hold anything against their share.
+    of_address: BTreeMap<IpAddr, usize>,
+    overdrawn: bool,
     next_ticket: u64,
     waiters: VecDeque<Waiter>,
 }
@@ -35,8 +80,10 @@ struct Queue {
 #[derive(Debug)]
 struct Waiter {
     ticket: u64,
-    bytes: usize,
-    /// Its frame holds bytes already: the overdraft is for such.
+    address: IpAddr,
+    /// `None`: more than one frame is ever given, so it waits for the overdraft.
+    bytes: Option<usize>,
+    /// Its frame holds bytes already: the overdraft is for such, too.
     holds: bool,
     waker: Option<Waker>,
     granted: Option<Grant>,
@@ -45,63 +92,95 @@ struct Waiter {
 /// What a waiter got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Grant {
-    Bytes,
+    Bytes(usize),
     Overdraft,
 }
 
-impl Budget {
-    /// A budget of so many bytes.
-    pub fn new(total: usize) -> Arc<Self> {
+impl Pool {
+    pub(super) fn new(total: usize, share: usize) -> Arc<Self> {
         Arc::new(Self {
             total,
-            available: AtomicUsize::new(total),
-            waiting: AtomicUsize::new(0),
-            overdrawn: AtomicBool::new(false),
-            queue: Mutex::default(),
+            share,
+            state: Mutex::default(),
         })
     }
 
-    /// Bytes taken at the moment.
-    pub fn in_use(&self) -> usize {
-        self.total - self.available.load(SeqCst)
+    pub(super) fn in_use(&self) -> usize {
+        self.state.lock().used
     }
 
-    fn take(&self, bytes: usize) -> bool {
-        self.available
-            .fetch_update(SeqCst, SeqCst, |available| available.checked_sub(bytes))
-            .is_ok()
+    /// The most that one frame is charged while it arrives or is decoded; a larger one needs the overdraft.
+    pub(super) fn frame_cap(&self) -> usize {
+        (self.total / 24).max(4 * FRAME_STEP).min(self.share)
     }
 
-    fn give(&self, bytes: usize) {
-        self.available.fetch_add(bytes, SeqCst);
-        if self.waiting.load(SeqCst) > 0 {
-            self.grant(&mut self.queue.lock());
-        }
+    /// Whether somebody waits.
+    pub(super) fn is_contended(&self) -> bool {
+        !self.state.lock().waiters.is_empty()
     }
 
-    /// Serves waiters from the front as far as there are bytes, and one that holds bytes with the overdraft.
-    fn grant(&self, queue: &mut Queue) {
-        for waiter in queue.waiters.iter_mut().filter(|waiter| waiter.granted.is_none()) {
-            if !self.take(waiter.bytes) {
+    /// Whether little is left, so that nothing is to be read ahead.
+    pub(super) fn is_low(&self) -> bool {
+        let state = self.state.lock();
+        !state.waiters.is_empty() || state.used > self.total - self.total / 4
+    }
+
+    fn in_line(&self, state: &State) -> bool {
+        state.waiters.iter().any(|waiter| waiter.granted.is_none())
+    }
+
+    /// Serves waiters in the order in which they came; one whose address has its share already holds up nobody.
+    fn grant(&self, state: &mut State) {
+        let State {
+            used,
+            of_address,
+            overdrawn,
+            waiters,
+            ..
+        } = state;
+        for waiter in waiters.iter_mut().filter(|waiter| waiter.granted.is_none()) {
+            let Some(bytes) = waiter.bytes else { continue };
+            if *used + bytes > self.total {
                 break;
             }
-            waiter.grant(Grant::Bytes);
+            let held = of_address.entry(waiter.address).or_default();
+            if *held + bytes <= self.share {
+                *used += bytes;
+                *held += bytes;
+                waiter.grant(Grant::Bytes(bytes));
+            } else if *held == 0 {
+                of_address.remove(&waiter.address);
+            }
         }
-        let holder = queue
-            .waiters
-            .iter_mut()
-            .find(|waiter| waiter.granted.is_none() && waiter.holds);
-        if let Some(waiter) = holder
-            && !self.overdrawn.swap(true, SeqCst)
-        {
+        if *overdrawn || *used > self.total {
+            return;
+        }
+        let next = waiters.iter_mut().find(|waiter| {
+            let may = waiter.granted.is_none() && (waiter.holds || waiter.bytes.is_none());
+            may && of_address.get(&waiter.address).is_none_or(|held| *held <= self.share)
+        });
+        if let Some(waiter) = next {
+            *overdrawn = true;
             waiter.grant(Grant::Overdraft);
         }
     }
 
-    fn end_overdraft(&self) {
-        self.overdrawn.store(false, SeqCst);
-        if self.waiting.load(SeqCst) > 0 {
-            self.grant(&mut self.queue.lock());
+    fn give(&self, state: &mut State, address: Option<IpAddr>, bytes: usize) {
+        state.used -= bytes;
+        if let Some(address) = address {
+            state.give_share(address, bytes);
+        }
+        self.grant(state);
+    }
+}
+
+impl State {
+    fn give_share(&mut self, address: IpAddr, bytes: usize) {
+        if let Some(held) = self.of_address.get_mut(&address) {
+            *held -= bytes;
+            if *held == 0 {
+                self.of_address.remove(&address);
+            }
         }
     }
 }
@@ -115,120 +194,140 @@ impl Waiter {
     }
 }
 
-impl Collector for Budget {
-    fn collect(&self, out: &mut TextWriter) {
-        let help = "Bytes of requests in flight, as charged to queued.max.request.bytes.";
-        out.single("weir_requests_in_flight_bytes", Kind::Gauge, help, self.in_use());
-    }
-}
-
-/// What one connection holds of the budget; returned when it is dropped.
+/// What one frame holds of a pool; returned when it is dropped.
 #[derive(Debug)]
-pub(super) struct Account {
-    budget: Arc<Budget>,
-    held: usize,
+pub(super) struct Charge {
+    pool: Arc<Pool>,
+    address: IpAddr,
+    /// Whether it counts against the share of its address.
+    shares: bool,
+    bytes: usize,
     overdrawn: bool,
 }
 
-impl Account {
-    pub(super) fn new(budget: Arc<Budget>) -> Self {
+impl Charge {
+    /// Nothing yet.
+    pub(super) fn new(pool: &Arc<Pool>, address: IpAddr) -> Self {
         Self {
-            budget,
-            held: 0,
+            pool: pool.clone(),
+            address,
+            shares: true,
+            bytes: 0,
             overdrawn: false,
         }
     }
 
-    /// The most that one frame can be charged.
-    pub(super) fn cap(&self) -> usize {
-        self.budget.total
+    pub(super) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether the frame completes without further charge.
+    pub(super) fn is_overdrawn(&self) -> bool {
+        self.overdrawn
     }
 
     /// Takes bytes if there are enough and nobody waits for them.
     pub(super) fn try_take(&mut self, bytes: usize) -> bool {
-        let taken = self.budget.waiting.load(SeqCst) == 0 && self.budget.take(bytes);
-        if taken {
-            self.held += bytes;
+        let mut state = self.pool.state.lock();
+        let held = state.of_address.get(&self.address).copied().unwrap_or(0);
+        if state.used + bytes > self.pool.total || held + bytes > self.pool.share || self.pool.in_line(&state) {
+            return false;
         }
-        taken
+        state.used += bytes;
+        *state.of_address.entry(self.address).or_default() += bytes;
+        self.bytes += bytes;
+        true
     }
 
-    /// Gets in line. `holds`: the frame that needs them holds bytes already.
-    pub(super) fn wait(&self, bytes: usize, holds: bool) -> Wait {
-        let budget = self.budget.clone();
-        let mut queue = budget.queue.lock();
-        let ticket = queue.next_ticket;
-        queue.next_ticket += 1;
-        queue.waiters.push_back(Waiter {
+    /// Gets in line for bytes, or (`None`) for the overdraft.
+    pub(super) fn wait(&self, bytes: Option<usize>) -> Wait {
+        let pool = self.pool.clone();
+        let mut state = pool.state.lock();
+        let ticket = state.next_ticket;
+        state.next_ticket += 1;
+        state.waiters.push_back(Waiter {
             ticket,
+            address: self.address,
             bytes,
-            holds,
+            holds: self.bytes > 0,
             waker: None,
             granted: None,
         });
-        budget.waiting.fetch_add(1, SeqCst);
-        budget.grant(&mut queue);
-        drop(queue);
+        pool.grant(&mut state);
+        drop(state);
         Wait {
-            budget,
+            pool,
+            address: self.address,
             ticket,
-            bytes,
             done: false,
         }
     }
 
     /// Notes what a [`Wait`] brought.
-    pub(super) fn receive(&mut self, grant: Grant, bytes: usize) {
+    pub(super) fn receive(&mut self, grant: Grant) {
         match grant {
-            Grant::Bytes => self.held += bytes,
+            Grant::Bytes(bytes) => self.bytes += bytes,
             Grant::Overdraft => self.overdrawn = true,
         }
     }
 
-    pub(super) fn give(&mut self, bytes: usize) {
-        if bytes > 0 {
-            self.held -= bytes;
-            self.budget.give(bytes);
+    /// The frame is handled: from now on it is charged its own length, whether that is there or not, and no longer
+    /// overdrawn. `shares`: still against its address.
+    pub(super) fn settle(&mut self, len: usize, shares: bool) {
+        let mut state = self.pool.state.lock();
+        let of_address = state.of_address.entry(self.address).or_default();
+        *of_address = *of_address - self.bytes + if shares { len } else { 0 };
+        if *of_address == 0 {
+            state.of_address.remove(&self.address);
         }
-    }
-
-    pub(super) fn end_overdraft(&mut self) {
-        self.overdrawn = false;
-        self.budget.end_overdraft();
+        state.used = state.used - self.bytes + len;
+        if self.overdrawn {
+            state.overdrawn = false;
+        }
+        (self.bytes, self.shares, self.overdrawn) = (len, shares, false);
+        self.pool.grant(&mut state);
     }
 }
 
-impl Drop for Account {
+impl Drop for Charge {
     fn drop(&mut self) {
-        self.give(self.held);
-        if self.overdrawn {
-            self.end_overdraft();
+        if self.bytes == 0 && !self.overdrawn {
+            return;
         }
+        let mut state = self.pool.state.lock();
+        if self.overdrawn {
+            state.overdrawn = false;
+        }
+        self.pool
+            .give(&mut state, self.shares.then_some(self.address), self.bytes);
     }
 }
 
 /// A place in line; given up when it is dropped.
 #[derive(Debug)]
 pub(super) struct Wait {
-    budget: Arc<Budget>,
+    pool: Arc<Pool>,
+    address: IpAddr,
     ticket: u64,
-    pub(super) bytes: usize,
     done: bool,
 }
 
 impl Wait {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Grant> {
-        let mut queue = self.budget.queue.lock();
+        let mut state = self.pool.state.lock();
         // Tickets stand in line in order.
-        let found = queue.waiters.binary_search_by_key(&self.ticket, |waiter| waiter.ticket);
+        let found = state.waiters.binary_search_by_key(&self.ticket, |waiter| waiter.ticket);
         let index = found.expect("a waiter leaves the line only here and on drop");
-        if let Some(grant) = queue.waiters[index].granted {
-            queue.waiters.remove(index);
-            self.budget.waiting.fetch_sub(1, SeqCst);
+        if let Some(grant) = state.waiters[index].granted {
+            state.waiters.remove(index);
             self.done = true;
             return Poll::Ready(grant);
         }
-        queue.waiters[index].waker = Some(cx.waker().clone());
+        state.waiters[index].waker = Some(cx.waker().clone());
         Poll::Pending
     }
 }
@@ -238,17 +337,20 @@ impl Drop for Wait {
         if self.done {
             return;
         }
-        let mut queue = self.budget.queue.lock();
-        if let Ok(index) = queue.waiters.binary_search_by_key(&self.ticket, |waiter| waiter.ticket) {
-            let waiter = queue.waiters.remove(index);
-            self.budget.waiting.fetch_sub(1, SeqCst);
-            match waiter.and_then(|waiter| waiter.granted) {
-                Some(Grant::Bytes) => _ = self.budget.available.fetch_add(self.bytes, SeqCst),
-                Some(Grant::Overdraft) => self.budget.overdrawn.store(false, SeqCst),
-                None => {}
+        let mut state = self.pool.state.lock();
+        let granted = match state.waiters.binary_search_by_key(&self.ticket, |waiter| waiter.ticket) {
+            Ok(index) => state.waiters.remove(index).and_then(|waiter| waiter.granted),
+            Err(_) => None,
+        };
+        let bytes = match granted {
+            Some(Grant::Bytes(bytes)) => bytes,
+            Some(Grant::Overdraft) => {
+                state.overdrawn = false;
+                0
             }
-        }
-        self.budget.grant(&mut queue);
+            None => 0,
+        };
+        self.pool.give(&mut state, Some(self.address), bytes);
     }
 }
 

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use storage::disk::DiskFile;
 use tokio::sync::Semaphore;
 
+use crate::metrics::{Limit, LimitCounters};
+
 /// Bytes read at a time.
 const BUFFER: usize = 128 * 1024;
 
@@ -19,12 +21,14 @@ pub(super) type Reading = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 #[derive(Debug, Clone)]
 pub struct FaultIn {
     permits: Arc<Semaphore>,
+    counters: Arc<LimitCounters>,
 }
 
 impl FaultIn {
     /// At most `limit` reads at the same time.
-    pub fn new(limit: usize) -> Self {
+    pub fn new(limit: usize, counters: Arc<LimitCounters>) -> Self {
         Self {
+            counters,
             permits: Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS))),
         }
     }
@@ -32,6 +36,9 @@ impl FaultIn {
     /// Reads a range and throws it away: it is in the page cache then. `UnexpectedEof` where the file is shorter.
     pub(super) fn read(&self, file: Arc<dyn DiskFile>, position: u64, len: u64) -> Reading {
         let permits = self.permits.clone();
+        if permits.available_permits() == 0 {
+            self.counters.reached(Limit::MaxColdReads);
+        }
         Box::pin(async move {
             let _permit = permits.acquire_owned().await.map_err(io::Error::other)?;
             tokio::task::spawn_blocking(move || read_through(&*file, position, len))

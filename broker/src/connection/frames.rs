@@ -12,7 +12,7 @@ use kafka_protocol::messages::ApiKey;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use super::limits::SMALL_FRAME;
+use super::limits::{FREE_BYTES, SMALL_FRAME};
 
 /// Smallest and largest read while no large frame is under way.
 const READ_SIZES: (usize, usize) = (4 * 1024, SMALL_FRAME);
@@ -28,7 +28,7 @@ const KEPT: usize = 32 * 1024;
 pub(super) enum FrameError {
     #[error("a frame of {size} bytes is not within 0 to {limit} (socket.request.max.bytes)")]
     Size { size: i32, limit: usize },
-    #[error("a request of {size} bytes for API key {key} is larger than {limit} (weir.request.max.bytes)")]
+    #[error("a request of {size} bytes for API key {key} is larger than {limit} (weir.max.request.bytes)")]
     Request { key: i16, size: usize, limit: usize },
 }
 
@@ -41,6 +41,8 @@ pub(super) struct FrameReader {
     short_reads: u8,
     /// Size of the last frame when that was a large one: the next one is expected to be like it.
     last_large: usize,
+    /// At least the size of the allocation that the buffer is a part of.
+    allocated: usize,
 }
 
 impl FrameReader {
@@ -53,6 +55,7 @@ impl FrameReader {
             read_size,
             short_reads: 0,
             last_large: 0,
+            allocated: 0,
         }
     }
 
@@ -98,20 +101,22 @@ impl FrameReader {
         self.buffer.len()
     }
 
-    /// Reads once, at most `limit` bytes; 0 at the end of the stream. `declared` is what [`FrameReader::declared`] says.
+    /// Reads once, at most `limit` bytes; 0 at the end of the stream. `declared` is what [`FrameReader::declared`] says;
+    /// `exactly`: no room beyond the frame that is arriving.
     pub(super) fn poll_read(
         &mut self,
         stream: &mut TcpStream,
         cx: &mut Context<'_>,
         declared: Option<usize>,
         limit: usize,
+        exactly: bool,
     ) -> Poll<io::Result<usize>> {
-        self.make_room(declared);
+        self.make_room(declared, exactly);
         let room = self.buffer.capacity() - self.buffer.len();
         let mut spare = (&mut self.buffer).limit(limit.min(room));
         let result = pin!(stream.read_buf(&mut spare)).poll(cx);
         match &result {
-            Poll::Pending if self.buffer.is_empty() && self.buffer.capacity() > KEPT => self.release(),
+            Poll::Pending if self.allocated > KEPT && declared.is_none_or(|size| size <= SMALL_FRAME) => self.shrink(),
             Poll::Ready(Ok(n)) if declared.is_none_or(|size| size <= SMALL_FRAME) => self.adapt(*n, room),
             _ => {}
         }
@@ -122,12 +127,22 @@ impl FrameReader {
     pub(super) fn release(&mut self) {
         if self.buffer.is_empty() {
             drop(mem::take(&mut self.buffer));
+            self.allocated = 0;
         }
     }
 
-    fn make_room(&mut self, declared: Option<usize>) {
+    /// Gives a large buffer back that holds little: frames that were cut out of it may hold it, too, or it alone does.
+    fn shrink(&mut self) {
+        if self.buffer.len() <= FREE_BYTES {
+            self.buffer = BytesMut::from(&self.buffer[..]);
+            self.allocated = self.buffer.len();
+        }
+    }
+
+    fn make_room(&mut self, declared: Option<usize>, exactly: bool) {
         let have = self.buffer.len();
         let target = match declared {
+            Some(size) if exactly && size <= SMALL_FRAME => 4 + size,
             Some(size) if size > SMALL_FRAME => {
                 let whole = 4 + size;
                 if whole <= EAGER {
@@ -143,6 +158,7 @@ impl FrameReader {
         };
         if self.buffer.capacity() < target {
             self.buffer.reserve(target - have);
+            self.allocated = self.allocated.max(self.buffer.capacity());
         }
     }
 

@@ -5,7 +5,7 @@
 //! task never blocks: file ranges that are not in memory are read in elsewhere ([`fault_in`]) before `sendfile`.
 //!
 //! Reading order: [`service`] is the seam to the handlers, [`driver`] the task, [`frames`] its input, [`output`] its
-//! output, [`budget`] what all connections together may hold.
+//! output, [`budget`] and [`response_memory`] what all connections together may hold.
 
 pub mod budget;
 pub mod driver;
@@ -13,6 +13,7 @@ pub mod fault_in;
 mod frames;
 pub mod limits;
 mod output;
+pub mod response_memory;
 pub mod service;
 
 pub use driver::{Connection, Control, Shared};

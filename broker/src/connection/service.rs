@@ -16,6 +16,12 @@ pub trait Service: Send + Sync + 'static {
     /// Handles one request. Calls of one connection come one after the other, in the order of arrival, from its task:
     /// whatever must keep that order (an append) happens before this returns, and it must not block.
     fn call(&self, request: Request) -> Outcome;
+
+    /// The server stops: requests that wait for something to happen are to be answered as it is.
+    fn drain(&self) {}
+
+    /// Requests wait for memory: large ones that wait for something to happen are to be answered as it is.
+    fn press(&self) {}
 }
 
 /// One request.
@@ -48,8 +54,8 @@ impl Request {
 pub enum Outcome {
     /// The answer.
     Ready(Response),
-    /// The answer comes later. Polled by the connection's task once all earlier requests are answered, while later
-    /// requests are called already; dropped when the connection closes.
+    /// The answer comes later. Polled by the connection's task once all earlier requests are answered (a Produce's
+    /// sooner, if need be), while later requests are called already; dropped when the connection closes.
     Later(Pin<Box<dyn Future<Output = Outcome> + Send>>),
     /// There is no answer (Produce with acks=0).
     Silent,

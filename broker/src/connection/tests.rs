@@ -9,7 +9,7 @@ use kafka_protocol::messages::MetadataRequest;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 
 use super::test_file::TestFile;
@@ -28,6 +28,8 @@ const A_WHILE: Duration = Duration::from_millis(100);
 
 struct Scripted {
     called: AtomicUsize,
+    pressed: AtomicUsize,
+    draining: Notify,
     /// A permit lets one `L` request be answered.
     gate: Arc<Semaphore>,
     file: Mutex<Option<Arc<TestFile>>>,
@@ -48,6 +50,10 @@ impl Service for Scripted {
                     Response::from_parts(&header, vec![echo]).into()
                 })
             }
+            Some(b'D') => Outcome::later(async move {
+                tokio::task::yield_now().await;
+                Response::from_parts(&header, vec![echo]).into()
+            }),
             // Twice the file, with bytes around.
             Some(b'F') => {
                 let file = self.file.lock().clone().unwrap();
@@ -68,6 +74,14 @@ impl Service for Scripted {
             _ => Response::from_parts(&header, vec![echo]).into(),
         }
     }
+
+    fn press(&self) {
+        self.pressed.fetch_add(1, SeqCst);
+    }
+
+    fn drain(&self) {
+        self.draining.notify_one();
+    }
 }
 
 struct Fixture {
@@ -80,6 +94,8 @@ struct Fixture {
 async fn start(limits: Limits, quotas: ConnectionQuotas) -> Fixture {
     let service = Arc::new(Scripted {
         called: AtomicUsize::new(0),
+        pressed: AtomicUsize::new(0),
+        draining: Notify::new(),
         gate: Arc::new(Semaphore::new(0)),
         file: Mutex::new(None),
     });
@@ -313,6 +329,9 @@ async fn a_stop_answers_what_is_in_flight() {
         .await;
     let server = fixture.server.clone();
     let stop = tokio::spawn(async move { server.stop(PATIENCE).await });
+    timeout(PATIENCE, fixture.service.draining.notified())
+        .await
+        .expect("the service is told");
     idle.is_closed().await;
     waiting.send(&frame(2, b"too late")).await;
     fixture.service.gate.add_permits(1);

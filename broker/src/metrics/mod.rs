@@ -6,6 +6,7 @@
 //! Names are `weir_*`, in base units (seconds, bytes); counters end in `_total`.
 
 mod instrument;
+mod limits;
 mod network;
 mod process;
 mod requests;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 pub use instrument::{Counter, Gauge, Histogram};
+pub use limits::{Limit, LimitCounters};
 pub use network::NetworkMetrics;
 pub use requests::RequestMetrics;
 pub use text::{Kind, TextWriter};
@@ -33,6 +35,8 @@ pub struct Metrics {
     pub requests: RequestMetrics,
     /// Connections and bytes.
     pub network: NetworkMetrics,
+    /// By limit; shared with the handlers.
+    pub limits: Arc<LimitCounters>,
     collectors: RwLock<Vec<Arc<dyn Collector>>>,
 }
 
@@ -45,6 +49,14 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
+    /// Metrics that count limits where the handlers do.
+    pub fn with_limits(limits: Arc<LimitCounters>) -> Self {
+        Metrics {
+            limits,
+            ..Metrics::default()
+        }
+    }
+
     /// Adds a collector, which is asked at every scrape from now on. Two collectors must not write the same family.
     pub fn register(&self, collector: Arc<dyn Collector>) {
         self.collectors.write().push(collector);
@@ -55,6 +67,7 @@ impl Metrics {
         let mut out = TextWriter::default();
         self.requests.collect(&mut out);
         self.network.collect(&mut out);
+        self.limits.collect(&mut out);
         process::collect(&mut out);
         let collectors = self.collectors.read().clone();
         for collector in collectors {

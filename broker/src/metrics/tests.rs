@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Collector, Kind, Metrics, TextWriter};
+use super::{Collector, Kind, Limit, Metrics, TextWriter};
 use crate::wire::versions;
 
 struct Logs;
@@ -21,6 +21,7 @@ fn renders_requests_collectors_and_memory() {
     metrics.requests.answered(fetch, false, Duration::from_micros(100));
     metrics.requests.answered(fetch, true, Duration::from_secs(60));
     metrics.network.connections.add(3);
+    metrics.limits.reached(Limit::GroupMaxSize);
     let text = metrics.render();
     for line in [
         "weir_requests_total{api=\"Fetch\"} 2",
@@ -32,6 +33,8 @@ fn renders_requests_collectors_and_memory() {
         "weir_request_duration_seconds_sum{api=\"Fetch\"} 60.0001",
         "weir_request_duration_seconds_count{api=\"Fetch\"} 2",
         "weir_connections 3",
+        "weir_limit_reached_total{limit=\"group.max.size\"} 1",
+        "weir_limit_reached_total{limit=\"max.connections\"} 0",
         "weir_log_size_bytes{topic=\"a\\\"b\\\\c\\n\",partition=\"0\"} 7",
     ] {
         assert!(text.lines().any(|candidate| candidate == line), "{line} not in\n{text}");

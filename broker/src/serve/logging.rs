@@ -12,6 +12,8 @@ pub(super) fn start(filter: &str, format: LogFormat) -> Result<(), String> {
     let filter = parse(filter)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // What cannot be written is lost; to say so on standard error would panic where that is full or closed.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let result = match format {
         LogFormat::Human => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),

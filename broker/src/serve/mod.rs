@@ -7,16 +7,19 @@
 
 mod collect;
 mod logging;
+mod quotas;
 mod readiness;
 mod signals;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use storage::disk::{DirLock, Disk, LockError, RealDisk};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::api::{Api, Context};
@@ -27,8 +30,8 @@ use crate::controller::decide::{Registration, register_broker};
 use crate::controller::record::BrokerEndpoint;
 use crate::coordinator::Coordinators;
 use crate::metrics::Metrics;
-use crate::node::{Clock, Node, OpenNode, StartError, SystemClock, topic_id};
-use crate::server::{ConnectionQuotas, Server};
+use crate::node::{Clock, Node, OpenNode, StartError, SystemClock, TopicObserver, topic_id};
+use crate::server::Server;
 use crate::settings::{ConfiguredTopics, LiveConfig, Observers, metadata_partition};
 
 /// How long a stop may take, requests in flight included.
@@ -43,6 +46,8 @@ const SCRUBS_PER_SECOND: u64 = 10;
 const SCRUB_PAUSE: Duration = Duration::from_millis(1);
 /// Threads that sync: while one waits for the disk, the other takes what came meanwhile.
 const FLUSHERS: usize = 2;
+/// Connections to the admin listener that wait to be accepted, at most.
+const DEFAULT_BACKLOG: u32 = 128;
 /// Bytes kept free on the disk for the journal, offsets and deletions.
 const RESERVE_BYTES: u64 = 64 << 20;
 
@@ -78,6 +83,9 @@ pub enum ServeError {
     /// Another process has the data directory.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// A host in the limits of connections.
+    #[error(transparent)]
+    Host(#[from] quotas::UnknownHost),
     /// The node.
     #[error(transparent)]
     Node(#[from] StartError),
@@ -114,19 +122,29 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
 
 async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeError> {
     let mut stop = signals::Stop::install().map_err(ServeError::Threads)?;
-    let kafka = bind(&config.listeners.listen, "--listen").await?;
-    let admin = bind(&config.admin_listen, "--admin-listen").await?;
+    let quotas = quotas::of(&config.network).await?;
+    let kafka = bind(&config.listeners.listen, "--listen", &SocketOptions::of(&config)).await?;
+    let admin = bind(&config.admin_listen, "--admin-listen", &SocketOptions::default()).await?;
     let (kafka_address, admin_address) = (local(&kafka), local(&admin));
     let _lock = lock_data_dir(&config)?;
-    let node = open_node(&config)?;
+    let opening = config.clone();
+    let node = stop
+        .or_exit(move || open_node(&opening))
+        .await
+        .map_err(ServeError::Threads)??;
     let flushers = start_flushers(&node)?;
     register(&node, &config, &kafka).await?;
 
-    let metrics = Arc::new(Metrics::default());
     let context = Arc::new(Context::new(node.clone(), config.clone()));
+    let metrics = Arc::new(Metrics::with_limits(context.limits.clone()));
     let coordinators = context.coordinators.clone();
+    let api = Arc::new(Api::new(context.clone()));
+    let server = Server::new(api, limits(&config), quotas, metrics.clone());
     let live_config = Arc::new(LiveConfig::new(context.config.clone()));
-    node.set_observer(Arc::new(Observers::new(vec![live_config, coordinators.clone()])));
+    let watch = Arc::new(quotas::Watch::default());
+    let observers: Vec<Arc<dyn TopicObserver>> = vec![live_config, watch.clone(), coordinators.clone()];
+    node.set_observer(Arc::new(Observers::new(observers)));
+    tokio::spawn(quotas::follow(watch, context.config.clone(), server.clone()));
     let readiness = Arc::new(readiness::NodeReadiness::new(node.clone(), coordinators.clone()));
     metrics.register(Arc::new(collect::NodeCollector::new(
         node.clone(),
@@ -134,12 +152,11 @@ async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeE
     )));
     metrics.register(coordinators.clone());
     tokio::spawn(coordinators.clone().run_timers());
-    let api = Arc::new(Api::new(context.clone()));
-    let server = Server::new(api, limits(&config), quotas(&config), metrics.clone());
     server.listen(kafka);
     tokio::spawn(crate::admin_http::serve(admin, readiness, metrics));
-    let housekeeping = tokio::spawn(housekeep(node.clone(), coordinators.clone()));
-    let scrub = tokio::spawn(scrub(node.clone(), config.clone()));
+    let ending = watch::Sender::new(false);
+    let housekeeping = tokio::spawn(housekeep(node.clone(), coordinators.clone(), ending.subscribe()));
+    let scrub = tokio::spawn(scrub(node.clone(), config.clone(), ending.subscribe()));
     say_ready(&kafka_address, &admin_address, started);
 
     let signal = stop.wait().await;
@@ -160,8 +177,9 @@ async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeE
         );
     }
     context.stop().await;
+    // The pass that runs ends, and no other begins, before the node is stopped.
+    ending.send_replace(true);
     for background in [housekeeping, scrub] {
-        background.abort();
         let _ = background.await;
     }
     let stopped = tokio::task::spawn_blocking(move || {
@@ -176,7 +194,43 @@ async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeE
     Ok(())
 }
 
-async fn bind(address: &HostPort, flag: &'static str) -> Result<TcpListener, ServeError> {
+/// Of a listener; its connections inherit the buffers.
+#[derive(Default)]
+struct SocketOptions {
+    backlog: Option<u32>,
+    receive_buffer: Option<u32>,
+    send_buffer: Option<u32>,
+}
+
+impl SocketOptions {
+    fn of(config: &BrokerConfig) -> Self {
+        let network = &config.network;
+        let buffer = |bytes: Option<usize>| bytes.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX));
+        SocketOptions {
+            backlog: u32::try_from(network.socket_listen_backlog_size).ok(),
+            receive_buffer: buffer(network.socket_receive_buffer_bytes),
+            send_buffer: buffer(network.socket_send_buffer_bytes),
+        }
+    }
+
+    fn listen(&self, address: SocketAddr) -> std::io::Result<TcpListener> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        if let Some(bytes) = self.receive_buffer {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = self.send_buffer {
+            socket.set_send_buffer_size(bytes)?;
+        }
+        socket.bind(address)?;
+        socket.listen(self.backlog.unwrap_or(DEFAULT_BACKLOG))
+    }
+}
+
+async fn bind(address: &HostPort, flag: &'static str, options: &SocketOptions) -> Result<TcpListener, ServeError> {
     let host = if address.host.is_empty() {
         "0.0.0.0"
     } else {
@@ -187,7 +241,14 @@ async fn bind(address: &HostPort, flag: &'static str) -> Result<TcpListener, Ser
         flag,
         source,
     };
-    TcpListener::bind((host, address.port)).await.map_err(listen)
+    let mut last = std::io::ErrorKind::AddrNotAvailable.into();
+    for candidate in lookup_host((host, address.port)).await.map_err(listen)? {
+        match options.listen(candidate) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(listen(last))
 }
 
 fn local(listener: &TcpListener) -> String {
@@ -198,7 +259,7 @@ fn local(listener: &TcpListener) -> String {
 
 fn lock_data_dir(config: &BrokerConfig) -> Result<DirLock, ServeError> {
     let path = config.data_dir.clone();
-    std::fs::create_dir_all(&path).map_err(|source| ServeError::DataDir {
+    make_dir(&path).map_err(|source| ServeError::DataDir {
         path: path.clone(),
         source,
     })?;
@@ -207,6 +268,24 @@ fn lock_data_dir(config: &BrokerConfig) -> Result<DirLock, ServeError> {
         Err(LockError::Io { source, .. }) => Err(ServeError::DataDir { path, source }),
         Err(held) => Err(held.into()),
     }
+}
+
+/// Makes a directory, its parents as well, and makes the names of all durable.
+fn make_dir(path: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|it| !it.as_os_str().is_empty() && !it.exists())
+        .collect();
+    std::fs::create_dir_all(path)?;
+    for parent in missing.iter().filter_map(|made| made.parent()) {
+        let parent = if parent.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            parent
+        };
+        std::fs::File::open(parent)?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn open_node(config: &Arc<BrokerConfig>) -> Result<Arc<Node>, ServeError> {
@@ -237,9 +316,21 @@ fn start_flushers(node: &Arc<Node>) -> Result<Vec<std::thread::JoinHandle<()>>, 
         .map(|number| {
             let node = node.clone();
             let thread = std::thread::Builder::new().name(format!("weir-flush-{number}"));
-            thread.spawn(move || node.run_flusher()).map_err(ServeError::Threads)
+            thread.spawn(move || flush_or_abort(&node)).map_err(ServeError::Threads)
         })
         .collect()
+}
+
+/// Without its flushers nothing could be acknowledged any more: the process ends, and its next start recovers.
+fn flush_or_abort(node: &Node) {
+    let flushed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| node.run_flusher()));
+    if flushed.is_err() {
+        let message = "weir: a thread that syncs the logs has failed, and nothing can be made durable without it: \
+                       the process ends; start it again, and it recovers as after a kill\n";
+        // Standard error may be closed.
+        let _ = std::io::stderr().write_all(message.as_bytes());
+        std::process::abort();
+    }
 }
 
 /// Puts the broker's address into the metadata, if it is not there as it is.
@@ -272,11 +363,14 @@ async fn register(node: &Arc<Node>, config: &BrokerConfig, listener: &TcpListene
     Ok(())
 }
 
-async fn housekeep(node: Arc<Node>, coordinators: Arc<Coordinators>) {
+async fn housekeep(node: Arc<Node>, coordinators: Arc<Coordinators>, mut ending: watch::Receiver<bool>) {
     let mut interval = tokio::time::interval(HOUSEKEEPING_INTERVAL);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        interval.tick().await;
+        tokio::select! {
+            _ = interval.tick() => {}
+            _ = ending.wait_for(|ending| *ending) => return,
+        }
         let (node, coordinators) = (node.clone(), coordinators.clone());
         let work = tokio::task::spawn_blocking(move || {
             node.housekeep();
@@ -289,7 +383,7 @@ async fn housekeep(node: Arc<Node>, coordinators: Arc<Coordinators>) {
 }
 
 /// Verifies the logs in the background, at the configured rate.
-async fn scrub(node: Arc<Node>, config: Arc<BrokerConfig>) {
+async fn scrub(node: Arc<Node>, config: Arc<BrokerConfig>, mut ending: watch::Receiver<bool>) {
     let (rate, interval_ms) = (config.log.scrub_bytes_per_second, config.log.scrub_interval_ms);
     if rate == 0 {
         return;
@@ -306,7 +400,10 @@ async fn scrub(node: Arc<Node>, config: Arc<BrokerConfig>) {
             0 => Duration::from_secs(1),
             bytes => Duration::from_secs_f64(bytes as f64 / rate as f64),
         };
-        tokio::time::sleep(pause.max(SCRUB_PAUSE)).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause.max(SCRUB_PAUSE)) => {}
+            _ = ending.wait_for(|ending| *ending) => return,
+        }
     }
 }
 
@@ -322,29 +419,16 @@ fn say_ready(kafka: &str, admin: &str, started: Instant) {
 
 fn limits(config: &BrokerConfig) -> Limits {
     let network = &config.network;
-    let defaults = Limits::default();
     Limits {
         max_frame_bytes: network.socket_request_max_bytes,
         max_request_bytes: network.max_request_bytes,
         in_flight_bytes: network.queued_max_request_bytes.unwrap_or(usize::MAX >> 4),
         max_pipelined: network.max_pipelined_requests,
-        idle_timeout: network
-            .connections_max_idle_ms
-            .map_or(Duration::MAX, Duration::from_millis),
-        ..defaults
-    }
-}
-
-fn quotas(config: &BrokerConfig) -> ConnectionQuotas {
-    let network = &config.network;
-    ConnectionQuotas {
-        max_connections: network.max_connections,
-        max_per_ip: network.max_connections_per_ip,
-        per_ip_overrides: network
-            .max_connections_per_ip_overrides
-            .iter()
-            .filter_map(|(host, &limit)| Some((host.parse().ok()?, limit)))
-            .collect(),
+        max_connection_response_bytes: network.max_connection_response_bytes as u64,
+        max_response_bytes: network.max_response_bytes as u64,
+        idle_timeout: network.connections_max_idle_ms.map(Duration::from_millis),
+        frame_timeout: Duration::from_millis(network.frame_timeout_ms),
+        cold_reads: network.max_cold_reads,
     }
 }
 

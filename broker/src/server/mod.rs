@@ -4,7 +4,8 @@
 //! `max.connections.per.ip` and its overrides) hold at any moment and a stop knows when nobody is left.
 //!
 //! At `max.connections` no more are accepted until one closes; new ones wait in the kernel's backlog. Above the limit
-//! for its address a connection is closed at once, as in Kafka.
+//! for its address a connection is closed at once, as in Kafka. The limits can change at any time; connections above a
+//! new limit stay.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,14 +14,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
 
 use crate::connection::driver::Ended;
 use crate::connection::{Connection, ConnectionInfo, Control, Limits, Service, Shared};
-use crate::metrics::Metrics;
+use crate::metrics::{Limit, Metrics};
 
 /// How long accepting rests after it failed for want of descriptors or memory.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
@@ -50,12 +52,12 @@ impl Default for ConnectionQuotas {
 /// The Kafka front end: listeners and their connections.
 pub struct Server<S> {
     shared: Arc<Shared<S>>,
-    quotas: ConnectionQuotas,
-    slots: Arc<Semaphore>,
+    quotas: ArcSwap<ConnectionQuotas>,
     open: Mutex<Open>,
     next_id: AtomicU64,
     stopping: watch::Sender<bool>,
-    closed: Notify,
+    /// A connection has closed, or the quotas are others.
+    changed: Notify,
 }
 
 #[derive(Default)]
@@ -69,16 +71,16 @@ impl<S: Service> Server<S> {
     pub fn new(service: Arc<S>, limits: Limits, quotas: ConnectionQuotas, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             shared: Arc::new(Shared::new(service, limits, metrics)),
-            slots: Arc::new(Semaphore::new(quotas.max_connections.clamp(1, Semaphore::MAX_PERMITS))),
-            quotas,
+            quotas: ArcSwap::from_pointee(quotas),
             open: Mutex::default(),
             next_id: AtomicU64::new(0),
             stopping: watch::Sender::new(false),
-            closed: Notify::new(),
+            changed: Notify::new(),
         })
     }
 
-    /// Accepts connections from a listener until [`Server::stop`], in a task of its own.
+    /// Accepts connections from a listener until [`Server::stop`], in a task of its own. A second listener may exceed
+    /// `max.connections` by one connection.
     pub fn listen(self: &Arc<Self>, listener: TcpListener) {
         let server = self.clone();
         let mut stopping = self.stopping.subscribe();
@@ -89,6 +91,12 @@ impl<S: Service> Server<S> {
                 _ = stopping.wait_for(|stopping| *stopping) => {}
             }
         });
+    }
+
+    /// From now on these hold.
+    pub fn set_quotas(&self, quotas: ConnectionQuotas) {
+        self.quotas.store(Arc::new(quotas));
+        self.changed.notify_waiters();
     }
 
     /// Connections open at the moment.
@@ -105,6 +113,7 @@ impl<S: Service> Server<S> {
             .connections
             .values()
             .for_each(|control| control.drain());
+        self.shared.service.drain();
         if tokio::time::timeout(deadline, self.all_closed()).await.is_ok() {
             return 0;
         }
@@ -117,7 +126,7 @@ impl<S: Service> Server<S> {
 
     async fn all_closed(&self) {
         loop {
-            let closed = self.closed.notified();
+            let closed = self.changed.notified();
             if self.open.lock().connections.is_empty() {
                 return;
             }
@@ -127,9 +136,14 @@ impl<S: Service> Server<S> {
 
     async fn accept_all(self: &Arc<Self>, listener: TcpListener) {
         let network = &self.shared.metrics.network;
-        while let Ok(slot) = self.slots.clone().acquire_owned().await {
+        loop {
+            self.room().await;
             match listener.accept().await {
-                Ok((stream, peer)) => self.admit(stream, peer, slot),
+                Ok((stream, peer)) => {
+                    // There may be less now than when we began to wait for it.
+                    self.room().await;
+                    self.admit(stream, peer);
+                }
                 Err(error) => {
                     network.accept_errors.add(1);
                     // The peer that gave up before it was accepted is no reason to rest.
@@ -142,10 +156,27 @@ impl<S: Service> Server<S> {
         }
     }
 
-    fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
+    /// Waits until there may be one connection more; one there always may.
+    async fn room(&self) {
+        let mut counted = false;
+        loop {
+            let changed = self.changed.notified();
+            if self.connections() < self.quotas.load().max_connections.max(1) {
+                return;
+            }
+            if !counted {
+                self.shared.metrics.limits.reached(Limit::MaxConnections);
+                counted = true;
+            }
+            changed.await;
+        }
+    }
+
+    fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         let ip = peer.ip().to_canonical();
-        let Some(place) = self.place(ip, slot) else {
+        let Some(place) = self.place(ip) else {
             self.shared.metrics.network.refused_per_ip.add(1);
+            self.shared.metrics.limits.reached(Limit::MaxConnectionsPerIp);
             info!(%peer, "connection closed: max.connections.per.ip is reached");
             return;
         };
@@ -173,13 +204,9 @@ impl<S: Service> Server<S> {
     }
 
     /// Counts a connection; `None` where its address has its number already.
-    fn place(self: &Arc<Self>, ip: IpAddr, slot: OwnedSemaphorePermit) -> Option<Place<S>> {
-        let limit = self
-            .quotas
-            .per_ip_overrides
-            .get(&ip)
-            .copied()
-            .unwrap_or(self.quotas.max_per_ip);
+    fn place(self: &Arc<Self>, ip: IpAddr) -> Option<Place<S>> {
+        let quotas = self.quotas.load();
+        let limit = quotas.per_ip_overrides.get(&ip).copied().unwrap_or(quotas.max_per_ip);
         let mut open = self.open.lock();
         let count = open.per_ip.get(&ip).copied().unwrap_or(0);
         if count >= limit {
@@ -199,7 +226,6 @@ impl<S: Service> Server<S> {
             id,
             ip,
             control,
-            _slot: slot,
         })
     }
 }
@@ -210,7 +236,6 @@ struct Place<S> {
     id: u64,
     ip: IpAddr,
     control: Arc<Control>,
-    _slot: OwnedSemaphorePermit,
 }
 
 impl<S> Drop for Place<S> {
@@ -225,6 +250,6 @@ impl<S> Drop for Place<S> {
         }
         drop(open);
         self.server.shared.metrics.network.connections.add(-1);
-        self.server.closed.notify_waiters();
+        self.server.changed.notify_waiters();
     }
 }

@@ -135,3 +135,16 @@ fn groups_and_client_metrics_have_their_own_names() {
     let metrics = alter_client_metrics(&none, &[change("metrics", Operation::Append, "a.,b.")]).unwrap();
     assert_eq!(metrics["metrics"], "a.,b.");
 }
+
+#[test]
+fn nobody_is_locked_out_by_a_change() {
+    for for_all in [true, false] {
+        let none = Overrides::new();
+        let zero = [change("max.connections", Operation::Set, "0")];
+        let refused = alter_broker(&broker(&[]), for_all, &none, &none, &zero).unwrap_err();
+        assert!(refused.to_string().contains("at least 1"), "{refused}");
+        let one = [change("max.connections", Operation::Set, "1")];
+        let (_, config) = alter_broker(&broker(&[]), for_all, &none, &none, &one).unwrap();
+        assert_eq!(config.network.max_connections, 1);
+    }
+}

@@ -1,6 +1,7 @@
 //! Every limit, reached.
 
 use super::*;
+use crate::metrics::Limit;
 
 fn limits() -> Limits {
     Limits::default()
@@ -29,7 +30,7 @@ async fn pipelining_is_bounded() {
 #[tokio::test]
 async fn a_slow_reader_is_not_read() {
     let limits = Limits {
-        max_response_bytes: 4 << 20,
+        max_connection_response_bytes: 4 << 20,
         ..limits()
     };
     let fixture = start(limits, ConnectionQuotas::default()).await;
@@ -69,9 +70,9 @@ async fn the_budget_makes_connections_wait_and_closes_none() {
             assert!(correlation_id == i && answer == body);
         }));
     }
-    fixture.until(|fixture| fixture.called() >= 4).await;
+    fixture.until(|fixture| fixture.called() >= 3).await;
     tokio::time::sleep(A_WHILE).await;
-    assert!(fixture.called() <= 6, "{} frames were let in", fixture.called());
+    assert!(fixture.called() <= 5, "{} frames were let in", fixture.called());
     fixture.service.gate.add_permits(20);
     for client in clients {
         client.await.unwrap();
@@ -127,7 +128,7 @@ async fn a_frame_larger_than_the_whole_budget_passes() {
 #[tokio::test]
 async fn idle_connections_are_closed() {
     let limits = Limits {
-        idle_timeout: Duration::from_millis(300),
+        idle_timeout: Some(Duration::from_millis(300)),
         ..limits()
     };
     let fixture = start(limits, ConnectionQuotas::default()).await;
@@ -159,14 +160,184 @@ async fn frames_must_arrive_in_time() {
     drips.send(&frame(1, b"abc")[..5]).await;
     rides_along.send(&[&frame(1, b"abc")[..], b"\0"].concat()).await;
     rides_along.receive().await;
-    silent.is_closed().await;
     drips.is_closed().await;
     rides_along.is_closed().await;
-    // Between frames it is only the idle timeout that counts.
+    // Between frames, and before the first, it is only the idle timeout that counts.
     tokio::time::sleep(Duration::from_millis(400)).await;
     fine.send(&frame(2, b"x")).await;
     assert_eq!(fine.receive().await.0, 2);
-    assert_eq!(fixture.metrics.network.closed_idle.get(), 3);
+    silent.send(&frame(3, b"x")).await;
+    assert_eq!(silent.receive().await.0, 3);
+    assert_eq!(fixture.metrics.network.closed_idle.get(), 2);
+    assert_eq!(fixture.metrics.limits.get(Limit::FrameTimeoutMs), 2);
+}
+
+#[tokio::test]
+async fn a_whole_frame_must_arrive_in_time_however_it_drips() {
+    let limits = Limits {
+        frame_timeout: Duration::from_millis(300),
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    for len in [1000, 50_000, 10_000_000] {
+        let mut drips = fixture.connect().await;
+        drips.send(&frame_of(0, 3, 1, &vec![b'x'; len])[..500]).await;
+        let started = std::time::Instant::now();
+        // Each piece comes well within the timeout of a step.
+        while started.elapsed() < PATIENCE && drips.stream.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn without_an_idle_timeout_connections_live_on() {
+    let limits = Limits {
+        idle_timeout: None,
+        frame_timeout: Duration::from_millis(20),
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    let mut client = fixture.connect().await;
+    tokio::time::sleep(A_WHILE).await;
+    client.send(&frame(1, b"x")).await;
+    client.receive().await;
+    tokio::time::sleep(A_WHILE).await;
+    client.send(&frame(2, b"x")).await;
+    assert_eq!(client.receive().await.0, 2);
+}
+
+/// Bytes in flight and in memory by the metrics.
+fn gauge(fixture: &Fixture, name: &str) -> usize {
+    let text = fixture.metrics.render();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)).expect("a gauge");
+    value.trim().parse().unwrap()
+}
+
+#[tokio::test]
+async fn requests_that_wait_keep_nothing_from_small_ones() {
+    let limits = Limits {
+        in_flight_bytes: 1 << 20,
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    // Large ones that wait as long as their clients like, and halves of large and of small frames.
+    let mut clients = Vec::new();
+    for i in 0..12 {
+        let mut client = fixture.connect().await;
+        client.send(&frame(i, &[&b"L"[..], &vec![0; 200_000]].concat())).await;
+        clients.push(client);
+    }
+    for i in 0..12 {
+        let mut client = fixture.connect().await;
+        client.send(&frame_of(0, 3, i, &vec![b'x'; 900_000])[..300_000]).await;
+        clients.push(client);
+        let mut client = fixture.connect().await;
+        client.send(&frame(i, &vec![b'x'; 60_000])[..50_000]).await;
+        clients.push(client);
+    }
+    tokio::time::sleep(A_WHILE).await;
+    let mut bystander = fixture.connect().await;
+    for i in 0..10 {
+        for request in [frame(i, b"small"), frame_of(0, 3, i, b"small"), frame(i, &[b'x'; 3000])] {
+            bystander.send(&request).await;
+            assert_eq!(bystander.receive().await.0, i);
+        }
+    }
+    assert!(fixture.service.pressed.load(SeqCst) > 0, "nobody was told to hurry");
+    assert!(fixture.metrics.limits.get(Limit::QueuedMaxRequestBytes) > 0);
+    drop(clients);
+    fixture.until(|fixture| fixture.server.connections() == 1).await;
+    assert_eq!(gauge(&fixture, "weir_requests_in_flight_bytes "), 0);
+}
+
+#[tokio::test]
+async fn small_requests_that_wait_are_not_charged_and_few() {
+    let fixture = start_default().await;
+    let mut client = fixture.connect().await;
+    let body = [&b"L"[..], &[0; 30_000]].concat();
+    for i in 0..10 {
+        client.send(&frame(i, &body)).await;
+    }
+    fixture.until(|fixture| fixture.called() == 3).await;
+    client.nothing_comes().await;
+    assert_eq!(fixture.called(), 3);
+    fixture.service.gate.add_permits(10);
+    for i in 0..10 {
+        assert_eq!(client.receive().await.0, i);
+    }
+}
+
+#[tokio::test]
+async fn a_produce_behind_a_request_that_waits_gives_its_bytes_back() {
+    let fixture = start_default().await;
+    let mut client = fixture.connect().await;
+    client.send(&frame(1, b"L")).await;
+    client
+        .send(&frame_of(0, 3, 2, &[&b"D"[..], &vec![0; 300_000]].concat()))
+        .await;
+    client.send(&frame_of(0, 3, 3, b"D small")).await;
+    fixture.until(|fixture| fixture.called() == 3).await;
+    fixture
+        .until(|fixture| gauge(fixture, "weir_requests_in_flight_bytes ") == 0)
+        .await;
+    client.nothing_comes().await;
+    fixture.service.gate.add_permits(1);
+    for i in 1..=3 {
+        assert_eq!(client.receive().await.0, i);
+    }
+}
+
+#[tokio::test]
+async fn halves_of_small_frames_are_charged() {
+    let fixture = start_default().await;
+    let mut clients = Vec::new();
+    for i in 0..50 {
+        let mut client = fixture.connect().await;
+        client.send(&frame(i, &vec![b'x'; 60_000])[..50_000]).await;
+        clients.push(client);
+    }
+    fixture
+        .until(|fixture| gauge(fixture, "weir_requests_in_flight_bytes ") >= 50 * 60_000)
+        .await;
+    for client in &mut clients {
+        client.send(&[b'x'; 10_014]).await;
+        assert_eq!(client.receive().await.1.len(), 60_000);
+    }
+    assert_eq!(gauge(&fixture, "weir_requests_in_flight_bytes "), 0);
+}
+
+#[tokio::test]
+async fn slow_readers_are_bounded_together() {
+    let limits = Limits {
+        max_response_bytes: 6 << 20,
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    let all: Vec<u8> = (0..40).flat_map(|i| frame(i, b"B")).collect();
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        let mut client = fixture.connect().await;
+        client.send(&all).await;
+        clients.push(client);
+    }
+    tokio::time::sleep(A_WHILE).await;
+    // One answer of each beyond the limit.
+    let held = gauge(&fixture, "weir_responses_in_memory_bytes ");
+    assert!((6 << 20..17 << 20).contains(&held), "{held} bytes are held");
+    assert!(fixture.metrics.limits.get(Limit::MaxResponseBytes) > 0);
+    let mut other = fixture.connect().await;
+    other.send(&frame(1, b"x")).await;
+    assert_eq!(other.receive().await.0, 1);
+    for mut client in clients {
+        for i in 0..40 {
+            assert_eq!(client.receive().await.0, i);
+        }
+    }
+    fixture
+        .until(|fixture| gauge(fixture, "weir_responses_in_memory_bytes ") == 0)
+        .await;
 }
 
 #[tokio::test]
@@ -205,6 +376,17 @@ async fn connections_per_address_and_in_all() {
     let mut second = fixture.connect().await;
     second.send(&frame(2, b"x")).await;
     second.nothing_comes().await;
+    assert_eq!(fixture.metrics.limits.get(Limit::MaxConnections), 1);
     drop(first);
     assert_eq!(second.receive().await.0, 2);
+    // The quotas change while it runs.
+    let mut third = fixture.connect().await;
+    third.send(&frame(3, b"x")).await;
+    third.nothing_comes().await;
+    fixture.server.set_quotas(ConnectionQuotas {
+        max_per_ip: 2,
+        ..ConnectionQuotas::default()
+    });
+    assert_eq!(third.receive().await.0, 3);
+    fixture.connect().await.is_closed().await;
 }
