@@ -163,12 +163,7 @@ impl FetchSessions {
                 asked,
             });
         }
-        let asked = self.go_on(request, uses_topic_ids, now_ms, exists)?;
-        Ok(Fetching {
-            session: Some(asked.0),
-            incremental: true,
-            asked: asked.1,
-        })
+        self.go_on(request, uses_topic_ids, now_ms, exists)
     }
 
     fn go_on(
@@ -177,7 +172,7 @@ impl FetchSessions {
         uses_topic_ids: bool,
         now_ms: u64,
         exists: impl Fn(&FetchKey) -> bool,
-    ) -> Result<((i32, Arc<Mutex<Session>>), Vec<Asked>), ResponseError> {
+    ) -> Result<Fetching, ResponseError> {
         let id = request.session_id;
         let found = self.state.lock().sessions.get(&id).cloned();
         let found = found.ok_or(ResponseError::FetchSessionIdNotFound)?;
@@ -196,7 +191,11 @@ impl FetchSessions {
             self.remove(id);
             return Err(ResponseError::FetchSessionIdNotFound);
         }
-        Ok(((id, found), asked))
+        Ok(Fetching {
+            session: Some((id, found)),
+            incremental: true,
+            asked,
+        })
     }
 
     fn remove(&self, id: i32) {

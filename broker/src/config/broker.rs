@@ -145,6 +145,10 @@ pub struct GroupsConfig {
     pub max_size: usize,
     /// `weir.max.groups`.
     pub max_groups: usize,
+    /// `weir.max.member.metadata.bytes`.
+    pub max_member_metadata_bytes: usize,
+    /// `weir.max.group.memory.bytes`.
+    pub max_memory_bytes: usize,
 }
 
 /// Committed offsets; the fields are the properties `offsets.*`.
@@ -232,6 +236,8 @@ impl BrokerConfig {
                 initial_rebalance_delay_ms: settings.int("group.initial.rebalance.delay.ms"),
                 max_size: settings.count("group.max.size"),
                 max_groups: settings.count("weir.max.groups"),
+                max_member_metadata_bytes: settings.count("weir.max.member.metadata.bytes"),
+                max_memory_bytes: settings.count("weir.max.group.memory.bytes"),
             },
             offsets: OffsetsConfig {
                 topic_num_partitions: settings.int("offsets.topic.num.partitions"),

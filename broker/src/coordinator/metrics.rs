@@ -144,6 +144,11 @@ impl Collector for Coordinators {
         }
         let gauges = [
             ("weir_group_members", "Members of all groups.", sum.members),
+            (
+                "weir_group_member_bytes",
+                "Bytes that the members of all groups hold.",
+                self.settings.groups.member_memory.used(),
+            ),
             ("weir_group_offsets", "Committed offsets of all groups.", sum.offsets),
             (
                 "weir_group_pending_appends",

@@ -1,7 +1,7 @@
 //! What the configuration says about groups.
 
 use crate::config::BrokerConfig;
-use crate::group::GroupConfig;
+use crate::group::{GroupConfig, MemberMemory};
 
 /// The settings of all coordinators of a node; fixed while it runs.
 #[derive(Debug, Clone)]
@@ -25,6 +25,7 @@ impl From<&BrokerConfig> for CoordinatorSettings {
                 offsets_retention_ms: offsets.retention_ms,
                 offsets_retention_check_interval_ms: offsets.retention_check_interval_ms,
                 offset_commit_timeout_ms: offsets.commit_timeout_ms,
+                member_memory: MemberMemory::new(groups.max_member_metadata_bytes, groups.max_memory_bytes),
             },
             max_groups: groups.max_groups,
         }

@@ -18,6 +18,7 @@ use kafka_protocol::ResponseError;
 use super::appends::AppendId;
 use super::consumer_protocol::{CONSUMER, add_subscribed_topics};
 use super::member::{Member, Protocol};
+use super::member_memory::MemberMemory;
 use super::records::{GroupMetadata, MemberMetadata};
 use super::runtime::Token;
 use super::timers::TimerKey;
@@ -100,7 +101,7 @@ impl ClassicGroup {
     }
 
     /// A group as it was stored: Stable where it has members.
-    pub(crate) fn from_metadata(id: Arc<str>, stored: &GroupMetadata) -> Self {
+    pub(crate) fn from_metadata(id: Arc<str>, stored: &GroupMetadata, memory: &MemberMemory) -> Self {
         let mut group = Self::new(id, 0);
         group.generation = stored.generation;
         group.protocol_type = Some(stored.protocol_type.as_str())
@@ -111,7 +112,7 @@ impl ClassicGroup {
         group.state_timestamp_ms = stored.state_timestamp_ms;
         let protocol = group.protocol_name.clone().unwrap_or_else(|| "".into());
         for member in &stored.members {
-            group.add(Member::from_metadata(member, &protocol));
+            group.add(Member::from_metadata(member, &protocol, memory));
         }
         if !group.members.is_empty() {
             group.state = State::Stable;
@@ -252,7 +253,8 @@ impl ClassicGroup {
     }
 
     /// Adds a member that the group can take; the first one sets its protocol type before.
-    pub(crate) fn add(&mut self, member: Member) {
+    pub(crate) fn add(&mut self, mut member: Member) {
+        member.recharge();
         if let Some(instance_id) = &member.instance_id {
             self.static_members
                 .insert(Arc::clone(instance_id), Arc::clone(&member.id));
@@ -317,6 +319,7 @@ impl ClassicGroup {
             return None;
         };
         let before = std::mem::replace(&mut member.protocols, protocols);
+        member.recharge();
         self.discount_protocols(&before);
         Some(before)
     }

@@ -1,5 +1,7 @@
 //! The broker properties that the coordinator obeys, by their Kafka names.
 
+use super::member_memory::MemberMemory;
+
 /// Settings of a shard; each field names the Kafka property that it comes from. Times are in milliseconds.
 #[derive(Debug, Clone)]
 pub struct GroupConfig {
@@ -19,6 +21,8 @@ pub struct GroupConfig {
     pub offsets_retention_check_interval_ms: u64,
     /// `offsets.commit.timeout.ms`: how long an answer waits for its record to be committed.
     pub offset_commit_timeout_ms: u64,
+    /// What members hold, and may hold.
+    pub member_memory: MemberMemory,
 }
 
 impl Default for GroupConfig {
@@ -33,6 +37,7 @@ impl Default for GroupConfig {
             offsets_retention_ms: 7 * 24 * 60 * 60 * 1_000,
             offsets_retention_check_interval_ms: 600_000,
             offset_commit_timeout_ms: 5_000,
+            member_memory: MemberMemory::default(),
         }
     }
 }

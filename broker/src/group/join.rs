@@ -59,6 +59,9 @@ impl Shard {
                 ResponseError::UnknownMemberId,
             );
         }
+        if let Err(error) = self.admit(request) {
+            return refuse(&mut self.runtime, token, &request.member_id, error);
+        }
         let join = Join {
             token,
             client,
@@ -97,6 +100,24 @@ impl Shard {
             known_member(classic, runtime, join);
         }
         self.drop_if_vacant(group_id);
+    }
+}
+
+impl Shard {
+    /// Whether what a member brings fits into the memory that there is for all.
+    fn admit(&self, request: &JoinGroupRequest) -> Result<(), ResponseError> {
+        let protocols = request.protocols.iter();
+        let bytes = protocols
+            .map(|protocol| protocol.name.len() + protocol.metadata.len())
+            .sum();
+        let before = self.groups.get(&*request.group_id.0).and_then(|group| {
+            let Kind::Classic(classic) = &group.kind;
+            let instance_id = request.group_instance_id.as_deref();
+            let replaced = instance_id.and_then(|id| classic.static_member_id(id));
+            classic.member(replaced.map_or(&*request.member_id, |id| id))
+        });
+        let before = before.map_or(0, Member::protocol_bytes);
+        self.runtime.config.member_memory.admit(bytes, before)
     }
 }
 
@@ -219,6 +240,7 @@ fn add(group: &mut ClassicGroup, runtime: &mut Runtime, join: Join<'_>, member_i
         awaiting_sync: None,
         is_new: true,
         session_timer: None,
+        charge: runtime.config.member_memory.charge(),
     });
     // It cannot send heartbeats before its answer; but a client that went away must not stay for ever either.
     rebalance::restart_session(group, runtime, &member_id, NEW_MEMBER_JOIN_TIMEOUT_MS);

@@ -60,7 +60,8 @@ impl Shard {
                     offset,
                 );
                 if let Some(stored) = stored {
-                    let classic = ClassicGroup::from_metadata(Arc::clone(&id), &stored);
+                    let classic =
+                        ClassicGroup::from_metadata(Arc::clone(&id), &stored, &self.runtime.config.member_memory);
                     self.group_or_new(&id).kind = Kind::Classic(classic);
                 }
             }

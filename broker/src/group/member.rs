@@ -8,6 +8,7 @@ use bytes::Bytes;
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::protocol::StrBytes;
 
+use super::member_memory::{Charge, MemberMemory};
 use super::records::MemberMetadata;
 use super::runtime::Token;
 use super::timers::TimerKey;
@@ -37,11 +38,13 @@ pub(crate) struct Member {
     /// Has not been in a generation yet.
     pub(crate) is_new: bool,
     pub(crate) session_timer: Option<TimerKey>,
+    /// See [`Member::recharge`].
+    pub(crate) charge: Charge,
 }
 
 impl Member {
     /// A member as it was stored.
-    pub(crate) fn from_metadata(stored: &MemberMetadata, protocol: &Arc<str>) -> Self {
+    pub(crate) fn from_metadata(stored: &MemberMetadata, protocol: &Arc<str>, memory: &MemberMemory) -> Self {
         Self {
             id: stored.member_id.as_str().into(),
             instance_id: stored.instance_id.as_deref().map(Into::into),
@@ -58,7 +61,24 @@ impl Member {
             awaiting_sync: None,
             is_new: false,
             session_timer: None,
+            charge: memory.charge(),
         }
+    }
+
+    /// Counts anew what the member holds, after it has changed.
+    pub(crate) fn recharge(&mut self) {
+        let names = [&self.id, &self.client_id, &self.client_host];
+        let names = names.into_iter().chain(&self.instance_id).map(|name| name.len());
+        let bytes = size_of::<Self>() + names.sum::<usize>() + self.protocol_bytes() + self.assignment.len();
+        self.charge.set(bytes);
+    }
+
+    /// Bytes that its join request brought.
+    pub(crate) fn protocol_bytes(&self) -> usize {
+        let protocols = self.protocols.iter();
+        protocols
+            .map(|protocol| protocol.name.len() + protocol.metadata.len())
+            .sum()
     }
 
     pub(crate) fn is_static(&self) -> bool {

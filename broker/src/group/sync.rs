@@ -43,6 +43,9 @@ impl Shard {
         match classic.state() {
             State::Empty => refuse(runtime, token, ResponseError::UnknownMemberId),
             State::PreparingRebalance => refuse(runtime, token, ResponseError::RebalanceInProgress),
+            State::CompletingRebalance if !has_room(classic, runtime, request) => {
+                refuse(runtime, token, ResponseError::PolicyViolation);
+            }
             State::CompletingRebalance => {
                 synced(classic, runtime, member_id);
                 if let Some(replaced) = wait(classic, member_id, token) {
@@ -60,6 +63,12 @@ impl Shard {
             }
         }
     }
+}
+
+/// Whether the assignment that a leader brings can be kept (`weir.max.group.memory.bytes`).
+fn has_room(group: &ClassicGroup, runtime: &Runtime, request: &SyncGroupRequest) -> bool {
+    let bytes = request.assignments.iter().map(|part| part.assignment.len()).sum();
+    !group.is_leader(&request.member_id) || runtime.config.member_memory.has_room(bytes)
 }
 
 fn check(group: &ClassicGroup, request: &SyncGroupRequest) -> Result<(), ResponseError> {
@@ -125,6 +134,7 @@ pub(crate) fn assignment_stored(
             for member_id in group.member_ids() {
                 if let Some(member) = group.member_mut(&member_id) {
                     member.assignment = assignment.remove(&member_id).unwrap_or_default();
+                    member.recharge();
                 }
                 let assigned = group.member(&member_id).map(|member| member.assignment.clone());
                 let response = answer(group, assigned.unwrap_or_default());
@@ -141,6 +151,7 @@ pub(crate) fn reset_assignment(group: &mut ClassicGroup, runtime: &mut Runtime, 
     for member_id in group.member_ids() {
         if let Some(member) = group.member_mut(&member_id) {
             member.assignment = Bytes::new();
+            member.recharge();
         }
         answer_waiting(group, runtime, &member_id, error_answer(error));
     }

@@ -213,8 +213,14 @@ fn alter_property(
             let current = overrides
                 .get(name)
                 .cloned()
-                .or_else(|| context.configs.default_value(kind, name));
-            let value = changed_list(&current.unwrap_or_default(), operation, given);
+                .or_else(|| context.configs.default_value(kind, name))
+                .unwrap_or_default();
+            // Kafka splits an empty text into one empty element, which only an empty list takes.
+            if matches!(operation, Operation::Append) && given.is_empty() && !current.is_empty() {
+                let message = format!("An empty element cannot be appended to '{name}'.");
+                return Err(ApiError::new(ResponseError::InvalidConfig, message));
+            }
+            let value = changed_list(&current, operation, given);
             check_lengths(name, Some(&value))?;
             value
         }

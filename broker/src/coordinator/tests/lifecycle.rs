@@ -391,3 +391,82 @@ fn segments_of_groups_may_be_small() {
     let rig = Rig::open(rig.disk.clone(), &[("offsets.topic.segment.bytes", "2000")]);
     assert_eq!(rig.fetch(GROUP, 0), 99);
 }
+
+#[test]
+fn what_members_bring_is_limited() {
+    let limits = [
+        ("weir.max.member.metadata.bytes", "1000"),
+        ("weir.max.group.memory.bytes", "5200"),
+    ];
+    let rig = Rig::start(&limits);
+    let memory = |rig: &Rig| {
+        let mut out = TextWriter::default();
+        rig.context.coordinators.collect(&mut out);
+        let text = out.finish();
+        let line = text.lines().find(|line| line.starts_with("weir_group_member_bytes "));
+        line.and_then(|line| line.split(' ').nth(1)?.parse::<usize>().ok())
+            .unwrap()
+    };
+    // At a version that needs no member id first.
+    let join = |group: &str, metadata: usize| {
+        let mut request = join_request(group, "");
+        request.protocol_type = text("consumer");
+        request.protocols[0].metadata = vec![7; metadata].into();
+        rig.send(ApiKey::JoinGroup as i16, 3, &request)
+    };
+    let refused = |pending| rig.answer::<JoinGroupRequest>(pending, 3).error_code;
+    let policy = ResponseError::PolicyViolation.code();
+    assert_eq!(
+        refused(join("large", 996)),
+        policy,
+        "with its name more than a member may bring"
+    );
+    assert_eq!(memory(&rig), 0);
+    let mut waiting: Vec<_> = (0..4).map(|group| join(&format!("g{group}"), 990)).collect();
+    assert!(waiting.iter_mut().all(|pending| !rig.poll(pending)));
+    let used = memory(&rig);
+    assert!((4_000..6_000).contains(&used), "{used}");
+    assert_eq!(refused(join("g9", 990)), policy, "there is no more room");
+    rig.pass(3_000);
+    let joined = rig.answer::<JoinGroupRequest>(waiting.remove(0), 3);
+    assert_eq!(joined.error_code, 0);
+    // Who is in may come again, as it is or with less.
+    let mut again = join_request("g0", &joined.member_id);
+    again.protocols[0].metadata = vec![8; 900].into();
+    let mut pending = rig.send(ApiKey::JoinGroup as i16, 3, &again);
+    assert!(rig.poll(&mut pending));
+    assert_eq!(rig.answer::<JoinGroupRequest>(pending, 3).error_code, 0);
+    assert_eq!(memory(&rig), used - 90);
+    // An assignment takes room as well.
+    let assignment = SyncGroupRequestAssignment::default()
+        .with_member_id(joined.member_id.clone())
+        .with_assignment(vec![9; 2_000].into());
+    let sync = SyncGroupRequest::default()
+        .with_group_id(group_id("g0"))
+        .with_generation_id(2)
+        .with_member_id(joined.member_id.clone())
+        .with_assignments(vec![assignment]);
+    assert_eq!(rig.call(2, &sync).error_code, policy);
+    // Who leaves makes room.
+    let leave = LeaveGroupRequest::default()
+        .with_group_id(group_id("g0"))
+        .with_member_id(joined.member_id);
+    assert_eq!(rig.call(2, &leave).error_code, 0);
+    assert!(memory(&rig) < used - 1_000);
+    let mut let_in = join("g9", 990);
+    assert!(!rig.poll(&mut let_in));
+}
+
+#[test]
+fn members_that_are_loaded_count() {
+    let rig = Rig::start(&[]);
+    settled_member_with(&rig, vec![7; 5_000]);
+    let rig = {
+        rig.disk.crash(POWER_CUT);
+        Rig::open(rig.disk.clone(), &[])
+    };
+    let mut out = TextWriter::default();
+    rig.context.coordinators.collect(&mut out);
+    let text = out.finish();
+    assert!(text.contains("weir_group_member_bytes 5"), "{text}");
+}

@@ -107,9 +107,8 @@ async fn the_pool_takes_no_more_than_it_has_room_for() {
     }
     assert_eq!(MOST.load(Ordering::SeqCst), 2, "batches of 128 MiB at once");
     assert!(!pool.is_busy(11));
-    let most = pool.room(QUEUE_BYTES).unwrap();
+    assert!(pool.room(QUEUE_BYTES).is_some());
     assert!(pool.room(1).is_none());
-    drop(most);
     pool.queued_bytes.store(0, Ordering::Relaxed);
     pool.close().await;
     let room = pool.room(1).unwrap();

@@ -179,3 +179,17 @@ fn only_validating_changes_nothing() {
         Some("5")
     );
 }
+
+#[test]
+fn an_empty_element_is_not_appended_to_a_list_that_has_some() {
+    let mut cluster = cluster();
+    let mut change = |operation, value| {
+        let change = ("cleanup.policy", operation, Some(value));
+        codes(&mut cluster, vec![resource(2, "a", &[change])])[0]
+    };
+    assert_eq!(change(APPEND, ""), 40);
+    assert_eq!(change(SUBTRACT, ""), 0);
+    assert_eq!(change(APPEND, ","), 0);
+    assert_eq!(change(SET, "compact"), 0);
+    assert_eq!(change(APPEND, ""), 40);
+}

@@ -19,6 +19,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -34,6 +35,13 @@ final class Cluster implements AutoCloseable {
         this.admin = Admin.create(Map.of(
                 AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrap,
                 AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, (int) Expect.PATIENCE.toMillis()));
+    }
+
+    /** Whether it is Weir: it has properties of its own. */
+    boolean isWeir() throws Exception {
+        String node = String.valueOf(admin.describeCluster().nodes().get().iterator().next().id());
+        ConfigResource broker = new ConfigResource(ConfigResource.Type.BROKER, node);
+        return admin.describeConfigs(List.of(broker)).all().get().get(broker).get("weir.max.groups") != null;
     }
 
     /** A name that no other run uses. */

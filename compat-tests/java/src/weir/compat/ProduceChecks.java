@@ -7,6 +7,8 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Future;
+import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -32,6 +34,7 @@ final class ProduceChecks {
         checks.add("produce.topic_codec", this::topicCodec);
         checks.add("produce.idempotent", this::idempotent);
         checks.add("produce.repeats", () -> new RepeatCheck(cluster).run());
+        checks.add("produce.at_once", this::atOnce);
         checks.add("produce.large", this::large);
         checks.add("produce.nulls", this::nulls);
         checks.add("produce.headers", this::headers);
@@ -65,6 +68,29 @@ final class ProduceChecks {
         configs.put("batch.size", 600);
         configs.put("max.in.flight.requests.per.connection", 5);
         return RoundTrip.check(cluster, topic, configs, Samples.records(topic, 2, 3000, 11));
+    }
+
+    /**
+     * What CreateTopics has answered takes records at once. Kafka answers before its partitions lead, so there a producer
+     * may have to try again; Weir must not need it.
+     */
+    private String atOnce() throws Exception {
+        int retries = cluster.isWeir() ? 0 : Integer.MAX_VALUE;
+        int topics = 50;
+        try (KafkaProducer<byte[], byte[]> producer = cluster.producer(Map.of("acks", "all", "retries", retries))) {
+            for (int i = 0; i < topics; i++) {
+                String topic = cluster.name("at-once-" + i);
+                cluster.admin.createTopics(List.of(new NewTopic(topic, 3, (short) 1))).all().get();
+                List<Future<RecordMetadata>> sent = new ArrayList<>();
+                for (int partition = 0; partition < 3; partition++) {
+                    sent.add(producer.send(new ProducerRecord<>(topic, partition, null, utf8("at once"))));
+                }
+                for (Future<RecordMetadata> answer : sent) {
+                    Expect.equal(0L, answer.get().offset(), topic);
+                }
+            }
+        }
+        return topics + " topics, retries=" + retries;
     }
 
     private String large() throws Exception {
