@@ -2,9 +2,16 @@
 //! what it was last told of each, so that only changes are answered.
 //!
 //! Invariant: a session's epoch grows by one with each request, so a request that was lost or doubled is noticed. The
-//! number of sessions is bounded (`max.incremental.fetch.session.cache.slots`); without a slot a consumer gets session id
-//! 0 and goes on with full fetches.
+//! number of sessions is bounded (`max.incremental.fetch.session.cache.slots`), and so are the partitions in all of them
+//! (`weir.max.fetch.session.partitions`), of which one session may have half. Where there is no room a consumer gets
+//! session id 0 and goes on with full fetches; a session that outgrows its room ends with FETCH_SESSION_ID_NOT_FOUND,
+//! after which the consumer asks in full.
+//!
+//! Partitions that do not exist stay in a session and are answered each time, as in Kafka: the consumer does not name
+//! them again, and they may come to be. There are at most [`MAX_UNKNOWN`] of them in a request that has a session.
+//! A partition that a request names twice is asked for once, as it stands there last, as in Kafka.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -21,6 +28,9 @@ pub const FINAL_EPOCH: i32 = -1;
 
 /// An idle session may be dropped for a new one after this long, in milliseconds, as in Kafka.
 const MIN_EVICTION_MS: u64 = 120_000;
+
+/// Partitions that do not exist, in a request that makes a session or adds to one.
+const MAX_UNKNOWN: usize = 1_000;
 
 /// A partition, by topic name or (Fetch v13 on) by id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,6 +76,10 @@ pub struct Session {
     next_epoch: i32,
     uses_topic_ids: bool,
     last_used_ms: u64,
+    /// How many of its partitions are counted in [`State::partitions`].
+    counted: usize,
+    /// It was taken out; a request that found it just before must not add to it.
+    is_closed: bool,
 }
 
 /// What a request fetches.
@@ -83,36 +97,50 @@ pub struct Fetching {
 #[derive(Debug)]
 pub struct FetchSessions {
     slots: usize,
+    max_partitions: usize,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     sessions: BTreeMap<i32, Arc<Mutex<Session>>>,
+    /// In all sessions.
+    partitions: usize,
     evicted: u64,
 }
 
 impl FetchSessions {
-    /// At most `slots` sessions.
-    pub fn new(slots: usize) -> Self {
+    /// At most `slots` sessions, with `max_partitions` in all of them.
+    pub fn new(slots: usize, max_partitions: usize) -> Self {
         FetchSessions {
             slots,
+            max_partitions,
             state: Mutex::default(),
         }
     }
 
-    /// Sessions at the moment, the partitions in them, and how many were evicted for others.
+    /// Sessions at the moment, and how many were evicted for others.
     pub fn counts(&self) -> (usize, u64) {
         let state = self.state.lock();
         (state.sessions.len(), state.evicted)
     }
 
-    /// Finds out what a request fetches. `new_id` gives a random positive session id.
+    /// Partitions in all sessions.
+    pub fn partitions(&self) -> usize {
+        self.state.lock().partitions
+    }
+
+    /// Finds out what a request fetches. `exists` says whether there is such a partition; `new_id` gives a random
+    /// positive session id.
+    ///
+    /// # Errors
+    /// Of the session: it is not there (any more), its epoch is another, or it names topics in the other way.
     pub fn begin(
         &self,
         request: &FetchRequest,
         version: i16,
         now_ms: u64,
+        exists: impl Fn(&FetchKey) -> bool,
         new_id: impl FnMut() -> i32,
     ) -> Result<Fetching, ResponseError> {
         let uses_topic_ids = version >= 13;
@@ -127,26 +155,53 @@ impl FetchSessions {
         if request.session_epoch == INITIAL_EPOCH {
             self.remove(request.session_id);
             let asked = asked_of(request);
-            let session = self.create(&asked, uses_topic_ids, now_ms, new_id);
+            let fits = asked.len() <= self.max_partitions / 2 && has_few_unknown(&asked, &exists);
+            let session = fits.then(|| self.create(&asked, uses_topic_ids, now_ms, new_id));
             return Ok(Fetching {
-                session,
+                session: session.flatten(),
                 incremental: false,
                 asked,
             });
         }
-        let session = self.state.lock().sessions.get(&request.session_id).cloned();
-        let session = session.ok_or(ResponseError::FetchSessionIdNotFound)?;
-        let asked = session.lock().go_on(request, uses_topic_ids, now_ms)?;
+        let asked = self.go_on(request, uses_topic_ids, now_ms, exists)?;
         Ok(Fetching {
-            session: Some((request.session_id, session)),
+            session: Some(asked.0),
             incremental: true,
-            asked,
+            asked: asked.1,
         })
+    }
+
+    fn go_on(
+        &self,
+        request: &FetchRequest,
+        uses_topic_ids: bool,
+        now_ms: u64,
+        exists: impl Fn(&FetchKey) -> bool,
+    ) -> Result<((i32, Arc<Mutex<Session>>), Vec<Asked>), ResponseError> {
+        let id = request.session_id;
+        let found = self.state.lock().sessions.get(&id).cloned();
+        let found = found.ok_or(ResponseError::FetchSessionIdNotFound)?;
+        let mut session = found.lock();
+        session.check(request, uses_topic_ids)?;
+        let named = asked_of(request);
+        let mut fits = has_few_unknown(&named, &exists);
+        let asked = session.go_on(request, named, now_ms);
+        let is_as_before = session.partitions.len() == session.counted;
+        // The lock of all sessions comes before that of one.
+        drop(session);
+        if !is_as_before {
+            fits &= self.state.lock().count(&found, self.max_partitions);
+        }
+        if !fits {
+            self.remove(id);
+            return Err(ResponseError::FetchSessionIdNotFound);
+        }
+        Ok(((id, found), asked))
     }
 
     fn remove(&self, id: i32) {
         if id != 0 {
-            self.state.lock().sessions.remove(&id);
+            self.state.lock().remove(id);
         }
     }
 
@@ -157,12 +212,11 @@ impl FetchSessions {
         now_ms: u64,
         mut new_id: impl FnMut() -> i32,
     ) -> Option<(i32, Arc<Mutex<Session>>)> {
-        if asked.is_empty() {
-            return None;
-        }
         let mut state = self.state.lock();
-        if state.sessions.len() >= self.slots && !state.evict(now_ms) {
-            return None;
+        while state.sessions.len() >= self.slots || state.partitions + asked.len() > self.max_partitions {
+            if !state.evict(now_ms) {
+                return None;
+            }
         }
         let mut session = Session {
             next_epoch: 1,
@@ -171,6 +225,8 @@ impl FetchSessions {
             ..Session::default()
         };
         asked.iter().for_each(|asked| session.put(asked.clone()));
+        session.counted = session.partitions.len();
+        state.partitions += session.counted;
         let session = Arc::new(Mutex::new(session));
         loop {
             let id = new_id();
@@ -182,7 +238,31 @@ impl FetchSessions {
     }
 }
 
+fn has_few_unknown(asked: &[Asked], exists: impl Fn(&FetchKey) -> bool) -> bool {
+    asked.iter().filter(|asked| !exists(&asked.key)).count() <= MAX_UNKNOWN
+}
+
 impl State {
+    fn remove(&mut self, id: i32) {
+        if let Some(session) = self.sessions.remove(&id) {
+            let mut session = session.lock();
+            session.is_closed = true;
+            self.partitions -= session.counted;
+        }
+    }
+
+    /// Counts a session's partitions anew; false where it has got more than there is room for.
+    fn count(&mut self, session: &Mutex<Session>, max_partitions: usize) -> bool {
+        let mut session = session.lock();
+        let (before, after) = (session.counted, session.partitions.len());
+        if session.is_closed || before == after {
+            return true;
+        }
+        self.partitions = self.partitions - before + after;
+        session.counted = after;
+        after < before || (after <= max_partitions / 2 && self.partitions <= max_partitions)
+    }
+
     /// Drops the session that was idle longest, if it was idle for long enough.
     fn evict(&mut self, now_ms: u64) -> bool {
         let oldest = self
@@ -192,7 +272,7 @@ impl State {
             .min();
         match oldest {
             Some((used, id)) if now_ms.saturating_sub(used) >= MIN_EVICTION_MS => {
-                self.sessions.remove(&id);
+                self.remove(id);
                 self.evicted += 1;
                 true
             }
@@ -212,18 +292,19 @@ impl Session {
         }
     }
 
-    fn go_on(
-        &mut self,
-        request: &FetchRequest,
-        uses_topic_ids: bool,
-        now_ms: u64,
-    ) -> Result<Vec<Asked>, ResponseError> {
-        if self.uses_topic_ids != uses_topic_ids {
-            return Err(ResponseError::FetchSessionTopicIdError);
+    fn check(&self, request: &FetchRequest, uses_topic_ids: bool) -> Result<(), ResponseError> {
+        if self.is_closed {
+            Err(ResponseError::FetchSessionIdNotFound)
+        } else if self.uses_topic_ids != uses_topic_ids {
+            Err(ResponseError::FetchSessionTopicIdError)
+        } else if request.session_epoch != self.next_epoch {
+            Err(ResponseError::InvalidFetchSessionEpoch)
+        } else {
+            Ok(())
         }
-        if request.session_epoch != self.next_epoch {
-            return Err(ResponseError::InvalidFetchSessionEpoch);
-        }
+    }
+
+    fn go_on(&mut self, request: &FetchRequest, named: Vec<Asked>, now_ms: u64) -> Vec<Asked> {
         self.next_epoch = if self.next_epoch == i32::MAX {
             1
         } else {
@@ -242,15 +323,11 @@ impl Session {
         }
         let partitions = &self.partitions;
         self.order.retain(|key| partitions.contains_key(key));
-        for asked in asked_of(request) {
+        for asked in named {
             self.put(asked);
         }
-        Ok(self
-            .order
-            .iter()
-            .filter_map(|key| self.partitions.get(key))
-            .map(|(asked, _)| asked.clone())
-            .collect())
+        let asked = self.order.iter().filter_map(|key| self.partitions.get(key));
+        asked.map(|(asked, _)| asked.clone()).collect()
     }
 
     /// Whether the consumer does not know this yet.
@@ -281,9 +358,9 @@ impl Session {
     }
 }
 
-/// The partitions that a request names.
+/// The partitions that a request names, each once.
 fn asked_of(request: &FetchRequest) -> Vec<Asked> {
-    let mut asked = Vec::with_capacity(request.topics.iter().map(|topic| topic.partitions.len()).sum());
+    let mut asked: Vec<Asked> = Vec::with_capacity(request.topics.iter().map(|topic| topic.partitions.len()).sum());
     for topic in &request.topics {
         let name = own(&topic.topic);
         asked.extend(topic.partitions.iter().map(|partition| Asked {
@@ -298,7 +375,26 @@ fn asked_of(request: &FetchRequest) -> Vec<Asked> {
             max_bytes: partition.partition_max_bytes,
         }));
     }
+    if asked.len() > 1 {
+        keep_last(&mut asked);
+    }
     asked
+}
+
+/// Leaves of each partition what was said last, where it was named first.
+fn keep_last(asked: &mut Vec<Asked>) {
+    let mut places: HashMap<FetchKey, usize> = HashMap::with_capacity(asked.len());
+    let mut kept: Vec<Asked> = Vec::with_capacity(asked.len());
+    for asked in asked.drain(..) {
+        match places.entry(asked.key.clone()) {
+            Entry::Occupied(place) => kept[*place.get()] = asked,
+            Entry::Vacant(place) => {
+                place.insert(kept.len());
+                kept.push(asked);
+            }
+        }
+    }
+    *asked = kept;
 }
 
 /// A copy that does not hold on to the request's frame.

@@ -4,13 +4,16 @@
 //! Invariant: it answers the log as of the last Ready that was taken. A batch that is written and not yet proposed is not
 //! in it.
 
+mod raft_storage;
+mod walk;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 
-use raft::eraftpb::{ConfState, Entry, EntryType, HardState, Snapshot};
-use raft::{GetEntriesContext, RaftState, Storage, StorageError};
+use raft::GetEntriesContext;
+use raft::eraftpb::{ConfState, Entry, EntryType, HardState};
 use storage::journal::{EntryKind, GroupState, RaftEntry, SyncedMark};
-use storage::log::{HeaderWalk, Log, LogPosition, Segment, Step, TailBatch};
+use storage::log::{Log, LogPosition, TailBatch};
 use storage::record_batch::BatchHeader;
 
 use crate::descriptor::Descriptor;
@@ -134,19 +137,6 @@ impl RaftLog {
         Ok(())
     }
 
-    /// The index of the last entry in `segment`, which begins after `index`, or of the journal's after it.
-    fn count(&self, segment: &Segment, mut index: u64) -> Result<u64, String> {
-        let mut walk = HeaderWalk::new(segment.file().clone(), 0, segment.size());
-        loop {
-            index = self.last_own_after(index);
-            match walk.step().map_err(|error| error.to_string())? {
-                Step::Batch { .. } => index += 1,
-                Step::End => return Ok(index),
-                Step::Bad { position, reason } => return Err(format!("byte {position}: {reason}")),
-            }
-        }
-    }
-
     pub(crate) fn last(&self) -> u64 {
         self.last_index
     }
@@ -170,7 +160,8 @@ impl RaftLog {
             position: mark.position,
         };
         let mut batches = tail.iter().peekable();
-        for index in mark.last_index + 1..=self.last_index {
+        // The log may begin behind the mark, where its first segments expired since.
+        for index in (mark.last_index + 1).max(self.first_index)..=self.last_index {
             let entry = if let Some(own) = self.own.get(&index) {
                 own_entry(own)
             } else {
@@ -308,6 +299,14 @@ impl RaftLog {
         }
     }
 
+    /// The segment `base` is about to become the first: nothing that is not committed, and may be cut yet, counts as being
+    /// before it.
+    pub(crate) fn cap_anchor(&mut self, base: i64, committed: u64) {
+        if let Some(index) = self.anchors.get_mut(&base) {
+            *index = (*index).min(committed);
+        }
+    }
+
     /// The log begins at segment `base` now.
     pub(crate) fn compact_to(&mut self, base: i64) {
         let Some(&index) = self.anchors.get(&base) else { return };
@@ -349,97 +348,6 @@ impl RaftLog {
         let after = self.terms.partition_point(|&(_, start)| start <= index);
         Some(after.checked_sub(1).map_or(self.term_before, |last| self.terms[last].0))
     }
-
-    /// Reads the entries `[low, high)` from headers and journal.
-    fn walk(&self, low: u64, high: u64) -> Result<Vec<Slot>, String> {
-        let (mut index, mut end) = self.place_before(low);
-        let segments = self.log.reader().segments();
-        let first = segments.partition_point(|segment| segment.base_offset() < end.segment_base);
-        let mut slots = Vec::new();
-        for segment in &segments[first..] {
-            if segment.base_offset() != end.segment_base {
-                end = LogPosition {
-                    segment_base: segment.base_offset(),
-                    position: 0,
-                    ..end
-                };
-            }
-            let mut walk = HeaderWalk::new(segment.file().clone(), end.position, segment.size());
-            loop {
-                for own in self.own_after(index).take_while(|own| own.index < high) {
-                    index = own.index;
-                    if index >= low {
-                        slots.push(Slot {
-                            entry: own_entry(own),
-                            end,
-                        });
-                    }
-                }
-                if index + 1 >= high {
-                    self.walked.set(Some((index + 1, end)));
-                    return Ok(slots);
-                }
-                match walk.step().map_err(|error| error.to_string())? {
-                    Step::End => break,
-                    Step::Bad { position, reason } => return Err(format!("byte {position}: {reason}")),
-                    Step::Batch { position, header } => {
-                        index += 1;
-                        end.offset = header.next_offset();
-                        end.position = position + header.size() as u64;
-                        if index >= low {
-                            let term = self.term_at(index).unwrap_or(header.leader_epoch as u64);
-                            slots.push(Slot {
-                                entry: batch_entry(index, term, &header),
-                                end,
-                            });
-                        }
-                    }
-                }
-            }
-        }
-        Ok(slots)
-    }
-
-    /// A place before the entry at `index` from which to walk to it: the last index before the place, and the place.
-    fn place_before(&self, index: u64) -> (u64, LogPosition) {
-        let start = self.log.reader().segments()[0].base_offset();
-        let anchor = self.anchors.iter().rfind(|&(_, &before)| before < index);
-        let (base, before) = anchor.map_or((start, self.first_index - 1), |(&base, &before)| (base, before));
-        match self.walked.get() {
-            Some((next, place)) if next <= index && next > before => (next - 1, place),
-            _ => (
-                before,
-                LogPosition {
-                    offset: base,
-                    segment_base: base,
-                    position: 0,
-                },
-            ),
-        }
-    }
-
-    /// Reads the first of what Raft asked for and did not get, and hands out the context to call it back with.
-    pub(crate) fn fetch_wanted(&mut self) -> Option<GetEntriesContext> {
-        loop {
-            let (low, high, context) = self.wanted.get_mut().pop_front()?;
-            match self.walk(low, high.min(low + MAX_FETCHED)) {
-                Ok(slots) if !slots.is_empty() => {
-                    self.fetched = slots.into_iter().map(|slot| slot.entry).collect();
-                    return Some(context);
-                }
-                // Raft asks again with the follower's next answer.
-                Ok(_) => tracing::error!(low, "no entries where a follower needs some"),
-                Err(error) => tracing::error!(error, low, "cannot read entries for a follower"),
-            }
-        }
-    }
-
-    fn fetched(&self, low: u64, high: u64) -> Option<Vec<Entry>> {
-        let first = self.fetched.first()?.index;
-        let from = usize::try_from(low.checked_sub(first)?).ok()?;
-        let to = from.checked_add((high - low) as usize)?.min(self.fetched.len());
-        (from < to).then(|| self.fetched[from..to].to_vec())
-    }
 }
 
 fn batch_entry(index: u64, term: u64, header: &BatchHeader) -> Entry {
@@ -449,23 +357,6 @@ fn batch_entry(index: u64, term: u64, header: &BatchHeader) -> Entry {
         data: Descriptor::of(header).encode().into(),
         ..Entry::default()
     }
-}
-
-/// Entries read at once for a follower that lags behind what is in memory.
-const MAX_FETCHED: u64 = 1024;
-
-/// Bytes of batches that one message names, but for one batch that is larger.
-const MAX_SENT: u64 = 1 << 20;
-
-/// Keeps as many entries as one message takes, at least one. Raft counts descriptors, not the batches they stand for.
-fn limit_batches(entries: &mut Vec<Entry>) {
-    let mut bytes = 0;
-    let fit = entries.iter().take_while(|entry| {
-        bytes += Descriptor::decode(&entry.data).map_or(0, |descriptor| u64::from(descriptor.size));
-        bytes <= MAX_SENT
-    });
-    let fit = fit.count().max(1);
-    entries.truncate(fit);
 }
 
 pub(crate) fn own_entry(own: &RaftEntry) -> Entry {
@@ -479,70 +370,5 @@ pub(crate) fn own_entry(own: &RaftEntry) -> Entry {
         entry_type,
         data: own.payload.clone(),
         ..Entry::default()
-    }
-}
-
-impl Storage for RaftLog {
-    fn initial_state(&self) -> raft::Result<RaftState> {
-        Ok(RaftState::new(self.hard_state.clone(), self.conf_state.clone()))
-    }
-
-    fn entries(
-        &self,
-        low: u64,
-        high: u64,
-        max_size: impl Into<Option<u64>>,
-        context: GetEntriesContext,
-    ) -> raft::Result<Vec<Entry>> {
-        if low < self.first_index {
-            return Err(raft::Error::Store(StorageError::Compacted));
-        }
-        assert!(
-            high <= self.last_index + 1,
-            "entries up to {high} of {}",
-            self.last_index
-        );
-        // Only what is sent to a follower can wait for a read.
-        let is_sent = context.can_async();
-        let mut entries = if self.slot(low).is_some() {
-            let front = self.ring.front().map_or(low, |slot| slot.entry.index);
-            let range = (low - front) as usize..(high - front) as usize;
-            self.ring.range(range).map(|slot| slot.entry.clone()).collect()
-        } else if let Some(entries) = self.fetched(low, high) {
-            entries
-        } else if context.can_async() {
-            self.wanted.borrow_mut().push_back((low, high, context));
-            return Err(raft::Error::Store(StorageError::LogTemporarilyUnavailable));
-        } else {
-            let slots = self
-                .walk(low, high)
-                .map_err(|error| raft::Error::Store(StorageError::Other(error.into())))?;
-            slots.into_iter().map(|slot| slot.entry).collect()
-        };
-        raft::util::limit_size(&mut entries, max_size.into());
-        if is_sent {
-            limit_batches(&mut entries);
-        }
-        Ok(entries)
-    }
-
-    fn term(&self, index: u64) -> raft::Result<u64> {
-        if index + 1 < self.first_index {
-            return Err(raft::Error::Store(StorageError::Compacted));
-        }
-        self.term_at(index).ok_or(raft::Error::Store(StorageError::Unavailable))
-    }
-
-    fn first_index(&self) -> raft::Result<u64> {
-        Ok(self.first_index)
-    }
-
-    fn last_index(&self) -> raft::Result<u64> {
-        Ok(self.last_index)
-    }
-
-    /// A follower that is behind the log's start gets segment files, outside of Raft's messages.
-    fn snapshot(&self, _: u64, _: u64) -> raft::Result<Snapshot> {
-        Err(raft::Error::Store(StorageError::SnapshotTemporarilyUnavailable))
     }
 }

@@ -5,6 +5,10 @@
 
 #![deny(unsafe_code)]
 
+// Here, since every other crate comes after this one.
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+compile_error!("Weir runs on Linux on x86_64 and aarch64: build it there, or in a container of that kind.");
+
 pub mod compression;
 pub mod disk;
 pub mod journal;

@@ -1,6 +1,6 @@
 //! DeleteGroups, versions 0 to 2. Each coordinator deletes its groups; answered once their tombstones are committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
@@ -8,6 +8,7 @@ use kafka_protocol::messages::delete_groups_response::DeletableGroupResult;
 use kafka_protocol::messages::{DeleteGroupsRequest, DeleteGroupsResponse, GroupId};
 
 use super::Context;
+use super::answer_budget::check_names;
 use super::group_answer::{detached, encode, received};
 use crate::connection::{Outcome, Request};
 use crate::coordinator::Coordinator;
@@ -18,9 +19,14 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
-    let mut results = Vec::with_capacity(body.groups_names.len());
+    if let Err(close) = check_names(body.groups_names.len()) {
+        return close;
+    }
+    // Kafka answers each group once (`GroupCoordinatorService.deleteGroups` gathers them in a set).
+    let groups: BTreeSet<GroupId> = body.groups_names.into_iter().collect();
+    let mut results = Vec::with_capacity(groups.len());
     let mut of_coordinators: BTreeMap<i32, (Arc<Coordinator>, Vec<GroupId>)> = BTreeMap::new();
-    for group_id in body.groups_names {
+    for group_id in groups {
         match context.coordinators.find(&group_id) {
             Ok(coordinator) => {
                 let of_coordinator = of_coordinators.entry(coordinator.index());

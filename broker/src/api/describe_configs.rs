@@ -14,6 +14,7 @@ use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
 use tracing::level_filters::LevelFilter;
 
+use super::answer_budget::{AnswerBudget, NO_ROOM, NO_ROOM_TEXT, check_names, encoded_len};
 use super::{Context, answer};
 use crate::config::describe::{
     describe_all_brokers, describe_broker, describe_client_metrics, describe_group, describe_topic,
@@ -36,19 +37,39 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
+    if let Err(close) = check_names(body.resources.len()) {
+        return close;
+    }
     let (config, image) = (context.config.load(), context.node.image());
-    let results = body
-        .resources
-        .iter()
-        .map(|resource| match describe(&config, &image, resource) {
-            Ok(entries) => described(resource, entries, &body),
+    let mut budget = AnswerBudget::new();
+    let results = body.resources.iter().map(|resource| {
+        let entries = if budget.is_spent() {
+            Err(refused(NO_ROOM, NO_ROOM_TEXT.to_owned()))
+        } else {
+            describe(&config, &image, resource)
+        };
+        match entries {
+            Ok(entries) => {
+                let result = described(resource, entries, &body);
+                budget.take(len_in_memory(&result) + encoded_len(&result, request.header.api_version));
+                result
+            }
             Err(error) => of_resource(resource)
                 .with_error_code(error.code())
                 .with_error_message(error.text()),
-        });
+        }
+    });
     let response = DescribeConfigsResponse::default().with_results(results.collect());
     let failed = response.results.iter().any(|result| result.error_code != 0);
     answer(&request, &response, failed)
+}
+
+/// Bytes of a result beside its texts.
+fn len_in_memory(result: &DescribeConfigsResult) -> usize {
+    let synonyms: usize = result.configs.iter().map(|entry| entry.synonyms.len()).sum();
+    size_of::<DescribeConfigsResult>()
+        + result.configs.len() * size_of::<DescribeConfigsResourceResult>()
+        + synonyms * size_of::<DescribeConfigsSynonym>()
 }
 
 /// The properties of a resource.

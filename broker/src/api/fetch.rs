@@ -2,8 +2,11 @@
 //!
 //! Records are not read here: the answer names file ranges, which go to the socket with `sendfile`. A fetch that finds
 //! fewer than `min_bytes` waits, until a high watermark moves or `max_wait_ms` is over. A whole batch is answered even
-//! where it begins before the asked offset or exceeds the limits, if it is the first. An error or a divergence in one
-//! partition is answered at once. `records` is empty, never null.
+//! where it begins before the asked offset or exceeds the limits, if it is the first. `records` is empty, never null.
+//!
+//! An error or a divergence that reading a partition finds is answered at once. Partitions that do not exist are put
+//! aside, as in Kafka: they get their error when the others have theirs, so that a consumer of a topic that is gone does
+//! not ask without pause. Where all are put aside, there is nothing to wait for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +19,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::epochs::check_current_epoch;
+use super::group_answer::detached;
 use super::patience::Waiting;
 use super::{Context, errors};
 use crate::connection::limits::SMALL_FRAME;
@@ -30,14 +34,26 @@ const TOPIC_IDS_FROM: i16 = 13;
 /// From this version on an unfit epoch may be answered with where the logs diverge.
 const DIVERGENCE_FROM: i16 = 12;
 
+const READ_UNCOMMITTED: i8 = 0;
+const READ_COMMITTED: i8 = 1;
+
 pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     let version = request.header.api_version;
     let body: FetchRequest = match request.decode() {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
+    if !matches!(body.isolation_level, READ_UNCOMMITTED | READ_COMMITTED) {
+        return refuse(&request.header, &body, ResponseError::UnknownServerError);
+    }
     let now = context.node.clock().monotonic_ms();
-    let fetching = match context.fetch_sessions.begin(&body, version, now, rand::random::<i32>) {
+    let topics = context.node.topics().load();
+    let exists = |key: &FetchKey| find(&topics, key, version).is_ok();
+    let began = context
+        .fetch_sessions
+        .begin(&body, version, now, exists, rand::random::<i32>);
+    drop(topics);
+    let fetching = match began {
         Ok(fetching) => fetching,
         Err(error) => {
             let response = FetchResponse {
@@ -53,20 +69,53 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
             min_bytes: body.min_bytes.max(0) as u64,
             max_bytes: (body.max_bytes.max(0) as u64).min(context.config.load().network.fetch_max_bytes as u64),
         },
-        read_committed: body.isolation_level == 1,
+        read_committed: body.isolation_level == READ_COMMITTED,
         fetching,
     };
-    let found = fetch.read(context);
-    if body.max_wait_ms <= 0 || fetch.is_enough(&found) {
-        return fetch.answer(found);
+    if !fetch.may_read_from_disk(context) {
+        let found = fetch.read(context);
+        if body.max_wait_ms <= 0 || fetch.is_enough(&found, &put_aside(&found)) {
+            return fetch.answer(found);
+        }
     }
-    let deadline = Instant::now() + Duration::from_millis(body.max_wait_ms as u64);
+    let deadline = Instant::now() + Duration::from_millis(body.max_wait_ms.max(0) as u64);
     let patience = context.patience.wait(request.body.len() > SMALL_FRAME);
     let context = context.clone();
+    let fetch = Arc::new(Fetch {
+        header: detached(&fetch.header),
+        ..fetch
+    });
     Outcome::later(async move {
         let found = fetch.wait(&context, deadline, patience).await;
         fetch.answer(found)
     })
+}
+
+/// Which of the partitions do not exist: they end no waiting.
+fn put_aside(found: &[Found]) -> Vec<bool> {
+    found.iter().map(|found| !found.exists).collect()
+}
+
+/// Answers a request that is refused as a whole; before version 13 each partition has the error, too.
+fn refuse(header: &RequestHeader, body: &FetchRequest, error: ResponseError) -> Outcome {
+    let mut response = FetchResponse {
+        error_code: error.code(),
+        session_id: body.session_id,
+        ..FetchResponse::default()
+    };
+    if header.api_version < TOPIC_IDS_FROM {
+        let topics = body.topics.iter().map(|topic| FetchTopic {
+            name: StrBytes::clone(&topic.topic),
+            id: topic.topic_id,
+            partitions: topic
+                .partitions
+                .iter()
+                .map(|partition| FetchPartition::error(partition.partition, error.code()))
+                .collect(),
+        });
+        response.topics = topics.collect();
+    }
+    response.into_response(header).into()
 }
 
 struct Limits {
@@ -85,19 +134,23 @@ struct Fetch {
 struct Found {
     key: FetchKey,
     answer: FetchPartition,
+    /// Whether there is such a partition.
+    exists: bool,
 }
 
 impl Fetch {
     /// Reads again whenever a partition moves, until there is enough, or the deadline or the patience is over.
-    async fn wait(&self, context: &Context, deadline: Instant, mut patience: Waiting) -> Vec<Found> {
+    async fn wait(self: &Arc<Self>, context: &Arc<Context>, deadline: Instant, mut patience: Waiting) -> Vec<Found> {
+        let mut aside = None;
         loop {
             let moved = Arc::new(Notify::new());
             for partition in self.partitions(context) {
                 partition.watch(moved.clone());
             }
             // After the watch is set: what moved before it is seen here, what moves after it wakes.
-            let found = self.read(context);
-            if self.is_enough(&found) {
+            let found = self.read_apart(context).await;
+            let aside = aside.get_or_insert_with(|| put_aside(&found));
+            if self.is_enough(&found, aside) || Instant::now() >= deadline {
                 return found;
             }
             tokio::select! {
@@ -108,26 +161,35 @@ impl Fetch {
         }
     }
 
+    /// Reads, on a thread that may wait for the disk where that may be needed.
+    async fn read_apart(self: &Arc<Self>, context: &Arc<Context>) -> Vec<Found> {
+        if !self.may_read_from_disk(context) {
+            return self.read(context);
+        }
+        let (fetch, node) = (self.clone(), context.clone());
+        let read = tokio::task::spawn_blocking(move || fetch.read(&node));
+        match read.await {
+            Ok(found) => found,
+            Err(_) => self.read(context),
+        }
+    }
+
+    /// Whether finding the records may have to wait for the disk. Sending them is the connection's affair.
+    fn may_read_from_disk(&self, context: &Context) -> bool {
+        let topics = context.node.topics().load();
+        self.fetching.asked.iter().any(|asked| {
+            find(&topics, &asked.key, self.header.api_version)
+                .is_ok_and(|partition| partition.reader().may_wait(asked.fetch_offset))
+        })
+    }
+
     fn partitions(&self, context: &Context) -> Vec<Arc<Partition>> {
         let topics = context.node.topics().load();
         self.fetching
             .asked
             .iter()
-            .filter_map(|asked| self.partition(&topics, &asked.key).ok().cloned())
+            .filter_map(|asked| find(&topics, &asked.key, self.header.api_version).ok().cloned())
             .collect()
-    }
-
-    fn partition<'t>(&self, topics: &'t Topics, key: &FetchKey) -> Result<&'t Arc<Partition>, ResponseError> {
-        let (topic, unknown) = if self.header.api_version >= TOPIC_IDS_FROM {
-            (topics.by_id(key.topic_id), ResponseError::UnknownTopicId)
-        } else {
-            (topics.by_name(&key.topic), ResponseError::UnknownTopicOrPartition)
-        };
-        let topic = topic.ok_or(unknown)?;
-        topic
-            .partitions
-            .get(&key.partition)
-            .ok_or(ResponseError::UnknownTopicOrPartition)
     }
 
     fn read(&self, context: &Context) -> Vec<Found> {
@@ -136,7 +198,9 @@ impl Fetch {
         let mut is_first = true;
         let mut found = Vec::with_capacity(self.fetching.asked.len());
         for asked in &self.fetching.asked {
-            let answer = match self.partition(&topics, &asked.key) {
+            let partition = find(&topics, &asked.key, self.header.api_version);
+            let exists = partition.is_ok();
+            let answer = match partition {
                 Ok(partition) => self.read_partition(partition, asked, left, is_first),
                 Err(error) => FetchPartition::error(asked.key.partition, error.code()),
             };
@@ -146,6 +210,7 @@ impl Fetch {
             found.push(Found {
                 key: asked.key.clone(),
                 answer,
+                exists,
             });
         }
         found
@@ -170,9 +235,16 @@ impl Fetch {
         // Without transactions nothing was aborted, and what is committed is stable.
         answer.aborted_transactions = self.read_committed.then(Vec::new);
         if self.header.api_version >= DIVERGENCE_FROM && asked.last_fetched_epoch >= 0 {
-            let (known, end) = reader.end_offset_for_epoch(asked.last_fetched_epoch);
-            let is_current = asked.last_fetched_epoch == epoch;
-            if !is_current && (known < asked.last_fetched_epoch || end < asked.fetch_offset) {
+            // The current epoch may have no batch yet.
+            let (known, end) = if asked.last_fetched_epoch == epoch {
+                (epoch, reader.end_offset())
+            } else {
+                reader.end_offset_for_epoch(asked.last_fetched_epoch)
+            };
+            if known < 0 || end < 0 || asked.fetch_offset < reader.start_offset() {
+                return self.refused(partition, index, ResponseError::OffsetOutOfRange);
+            }
+            if known < asked.last_fetched_epoch || end < asked.fetch_offset {
                 answer.diverging_epoch = Some(EpochEndOffset {
                     epoch: known,
                     end_offset: end,
@@ -219,21 +291,22 @@ impl Fetch {
         answer
     }
 
-    /// Whether the answer goes out at once: enough bytes, an error, a divergence, or nothing to wait for.
-    fn is_enough(&self, found: &[Found]) -> bool {
+    /// Whether the answer goes out at once: enough bytes, an error, a divergence, or nothing to wait for. `aside` says
+    /// which partitions did not exist at first.
+    fn is_enough(&self, found: &[Found], aside: &[bool]) -> bool {
         let bytes: u64 = found
             .iter()
             .flat_map(|found| &found.answer.records)
             .map(Part::len)
             .sum();
         bytes >= self.limits.min_bytes
-            || found.is_empty()
-            || found
-                .iter()
-                .any(|found| found.answer.error_code != 0 || found.answer.diverging_epoch.is_some())
+            || aside.iter().all(|aside| *aside)
+            || found.iter().zip(aside).any(|(found, aside)| {
+                !aside && (found.answer.error_code != 0 || found.answer.diverging_epoch.is_some())
+            })
     }
 
-    fn answer(self, found: Vec<Found>) -> Outcome {
+    fn answer(&self, found: Vec<Found>) -> Outcome {
         let mut response = FetchResponse::default();
         let mut found = found;
         if let Some((id, session)) = &self.fetching.session {
@@ -241,7 +314,7 @@ impl Fetch {
             let mut session = session.lock();
             let news: Vec<_> = found
                 .iter()
-                .map(|Found { key, answer }| (key.clone(), told(answer), gave(answer)))
+                .map(|Found { key, answer, .. }| (key.clone(), told(answer), gave(answer)))
                 .collect();
             if self.fetching.incremental {
                 found.retain(|found| {
@@ -255,6 +328,20 @@ impl Fetch {
         response.topics = by_topic(found);
         response.into_response(&self.header).into()
     }
+}
+
+/// The partition that a request of this version names so.
+fn find<'t>(topics: &'t Topics, key: &FetchKey, version: i16) -> Result<&'t Arc<Partition>, ResponseError> {
+    let (topic, unknown) = if version >= TOPIC_IDS_FROM {
+        (topics.by_id(key.topic_id), ResponseError::UnknownTopicId)
+    } else {
+        (topics.by_name(&key.topic), ResponseError::UnknownTopicOrPartition)
+    };
+    let topic = topic.ok_or(unknown)?;
+    topic
+        .partitions
+        .get(&key.partition)
+        .ok_or(ResponseError::UnknownTopicOrPartition)
 }
 
 fn gave(answer: &FetchPartition) -> bool {
@@ -271,7 +358,7 @@ fn told(answer: &FetchPartition) -> Option<Told> {
 /// Groups partitions of one topic that stand beside each other.
 fn by_topic(found: Vec<Found>) -> Vec<FetchTopic> {
     let mut topics: Vec<FetchTopic> = Vec::new();
-    for Found { key, answer } in found {
+    for Found { key, answer, .. } in found {
         let FetchKey { topic, topic_id, .. } = key;
         match topics.last_mut() {
             Some(last) if last.name == topic && last.id == topic_id => last.partitions.push(answer),
@@ -284,3 +371,6 @@ fn by_topic(found: Vec<Found>) -> Vec<FetchTopic> {
     }
     topics
 }
+
+#[cfg(test)]
+mod tests;

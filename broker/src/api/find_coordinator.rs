@@ -18,6 +18,7 @@ use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use super::Context;
+use super::answer_budget::check_names;
 use super::changes::propose;
 use super::group_answer::encode;
 use crate::connection::{Outcome, Request};
@@ -51,6 +52,9 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     } else {
         vec![body.key]
     };
+    if let Err(close) = check_names(keys.len()) {
+        return close;
+    }
     match body.key_type {
         GROUP if is_ready(context, &keys) => respond(context, &request, keys),
         GROUP => {

@@ -2,8 +2,10 @@
 //!
 //! Special timestamps: −1 latest (the high watermark; the last stable offset for read_committed), −2 earliest, −3 the
 //! record with the largest timestamp (KIP-734), −4 earliest local (KIP-405), −5 latest tiered, −6 earliest pending upload.
-//! Nothing is tiered here, so −4 is the log start and −5 and −6 answer offset −1 without an error, as Kafka does.
+//! Nothing is tiered here, so −4 is the log start and −5 and −6 answer offset −1 without an error, as Kafka does. One that
+//! is newer than the request's version: UNSUPPORTED_VERSION. A partition that is named twice: INVALID_REQUEST, once.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use kafka_protocol::error::ResponseError;
@@ -20,6 +22,9 @@ use crate::wire::codec_gaps::list_offsets;
 
 /// From this version on the answer has the leader epoch.
 const LEADER_EPOCH_FROM: i16 = 4;
+
+const READ_UNCOMMITTED: i8 = 0;
+const READ_COMMITTED: i8 = 1;
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -57,15 +62,21 @@ fn needs_reading(partition: &ListOffsetsPartition) -> bool {
 fn answer(context: &Context, request: &Request, body: ListOffsetsRequest) -> Outcome {
     let mut response = ListOffsetsResponse::default();
     let mut failed = false;
-    for topic in body.topics {
+    let repeated = repeated(&body);
+    let mut refused = HashSet::new();
+    for topic in &body.topics {
         let mut answers = ListOffsetsTopicResponse::default().with_name(topic.name.clone());
         for asked in &topic.partitions {
-            let found = context
-                .node
-                .topics()
-                .partition(&topic.name, asked.partition_index)
-                .ok_or(ResponseError::UnknownTopicOrPartition)
-                .and_then(|partition| look_up(context, &partition, asked));
+            let key = (topic.name.as_str(), asked.partition_index);
+            let found = if !matches!(body.isolation_level, READ_UNCOMMITTED | READ_COMMITTED) {
+                Err(ResponseError::UnknownServerError)
+            } else if !repeated.contains(&key) {
+                find(context, key, asked, request.header.api_version)
+            } else if refused.insert(key) {
+                Err(ResponseError::InvalidRequest)
+            } else {
+                continue;
+            };
             failed |= found.is_err();
             let mut partition = partition_answer(asked.partition_index, found);
             if request.header.api_version < LEADER_EPOCH_FROM {
@@ -73,11 +84,53 @@ fn answer(context: &Context, request: &Request, body: ListOffsetsRequest) -> Out
             }
             answers.partitions.push(partition);
         }
-        response.topics.push(answers);
+        if !answers.partitions.is_empty() {
+            response.topics.push(answers);
+        }
     }
     list_offsets::encode(&request.header, &response)
         .map(|response| response.failed(failed))
         .into()
+}
+
+/// The partitions that a request names more than once.
+fn repeated(request: &ListOffsetsRequest) -> HashSet<(&str, i32)> {
+    let keys = request.topics.iter().flat_map(|topic| {
+        let partitions = topic.partitions.iter();
+        partitions.map(|asked| (topic.name.as_str(), asked.partition_index))
+    });
+    let mut seen = HashSet::new();
+    keys.filter(|key| !seen.insert(*key)).collect()
+}
+
+fn find(
+    context: &Context,
+    (topic, partition): (&str, i32),
+    asked: &ListOffsetsPartition,
+    version: i16,
+) -> Result<Option<TimestampedOffset>, ResponseError> {
+    if !is_supported(asked.timestamp, version) {
+        return Err(ResponseError::UnsupportedVersion);
+    }
+    let partition = context.node.topics().partition(topic, partition);
+    look_up(
+        context,
+        &partition.ok_or(ResponseError::UnknownTopicOrPartition)?,
+        asked,
+    )
+}
+
+/// Whether a request of this version may ask for this timestamp (Kafka: `ReplicaManager.timestampMinSupportedVersion`).
+fn is_supported(timestamp: i64, version: i16) -> bool {
+    let least = match timestamp {
+        0.. | LATEST | EARLIEST => 1,
+        MAX_TIMESTAMP => 7,
+        EARLIEST_LOCAL => 8,
+        LATEST_TIERED => 9,
+        EARLIEST_PENDING_UPLOAD => 11,
+        _ => return false,
+    };
+    version >= least
 }
 
 fn partition_answer(
@@ -146,3 +199,6 @@ fn at(reader: &LogReader, partition: &Partition, offset: i64) -> Option<Timestam
         leader_epoch,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 //! To add an API: a file `api/<name>.rs` with `pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome`,
 //! its `mod` line, and its line in [`HANDLERS`].
 
+mod answer_budget;
 mod api_versions;
 mod changes;
 mod create_partitions;
@@ -57,6 +58,7 @@ use crate::wire::versions::{APIS, KEY_SLOTS};
 use crate::wire::{ApiSpec, Response};
 use init_producer_id::ProducerIds;
 use patience::Patience;
+use produce::HeavyBatches;
 
 /// Answers one request. Runs on the connection's task, in the order of arrival: it does not block, and what takes longer
 /// it returns as [`Outcome::Later`].
@@ -106,6 +108,7 @@ pub struct Context {
     /// Ends the waiting of fetches.
     patience: Patience,
     producer_ids: ProducerIds,
+    heavy_batches: Arc<HeavyBatches>,
 }
 
 impl Context {
@@ -115,13 +118,25 @@ impl Context {
         let coordinators = Coordinators::new(&node, CoordinatorSettings::from(&*config), Arc::new(Uuid::new_v4));
         Context {
             node,
-            fetch_sessions: FetchSessions::new(config.network.max_incremental_fetch_session_cache_slots),
+            fetch_sessions: FetchSessions::new(
+                config.network.max_incremental_fetch_session_cache_slots,
+                config.network.max_fetch_session_partitions,
+            ),
             config: Arc::new(ArcSwap::new(config)),
             coordinators: Arc::new(coordinators),
             limits: Arc::default(),
             patience: Patience::default(),
             producer_ids: ProducerIds::default(),
+            heavy_batches: Arc::default(),
         }
+    }
+}
+
+impl Context {
+    /// Waits until no more batches are appended for clients whose connections are closed already. Call it when they are,
+    /// and before the node stops.
+    pub async fn stop(&self) {
+        self.heavy_batches.close().await;
     }
 }
 

@@ -16,6 +16,7 @@ use kafka_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse, TopicNam
 use kafka_protocol::protocol::StrBytes;
 
 use super::Context;
+use super::answer_budget::{AnswerBudget, NO_ROOM, check_names};
 use super::group_answer::{detached, encode, received};
 use crate::connection::{Outcome, Request};
 use crate::controller::image::Image;
@@ -52,7 +53,11 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     } else {
         vec![single_group(body)]
     };
+    if let Err(close) = check_names(groups.len()) {
+        return close;
+    }
     let image = context.node.image();
+    let mut budget = AnswerBudget::new();
     let ask = |mut group: OffsetFetchRequestGroup| {
         let unknown = if version >= TOPIC_ID_VERSION {
             name_topics(&mut group, &image)
@@ -60,6 +65,12 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
             Vec::new()
         };
         let answer = context.coordinators.find(&group.group_id).and_then(|coordinator| {
+            // What a group has committed is answered whole, be it large; what is named again and again is not.
+            let bytes = coordinator.read(|shard| shard.offset_fetch_bytes(&group))?;
+            if budget.is_spent() || (group.topics.is_some() && !budget.has_room(bytes)) {
+                return Err(NO_ROOM);
+            }
+            budget.take(bytes);
             coordinator.call(|shard, token, now| shard.offset_fetch(token, &group, require_stable, now))
         });
         Asked {

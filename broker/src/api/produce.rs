@@ -1,10 +1,14 @@
 //! Produce, versions 3 to 13 (0 to 2 are advertised and closed on, as in Kafka).
 //!
 //! Every batch of a request is checked and appended before this returns, so that requests of one connection append in
-//! the order of their arrival. acks=0 is not answered, and an error then closes the connection; acks=1 is answered after
+//! the order of their arrival; but for those that take long to decompress or recompress: they, and what the connection
+//! produces after them, go to a bounded pool ([`heavy`]), in that order. acks=0 is not answered, and an error then closes the connection; acks=1 is answered after
 //! the leader's write; acks=all once the high watermark has passed the batch, or with REQUEST_TIMED_OUT after the
 //! request's timeout. A repeat of an idempotent batch is answered as the original, once that is committed.
 
+mod heavy;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +19,15 @@ use kafka_protocol::messages::produce_response::{
 };
 use kafka_protocol::messages::{ProduceResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
-use storage::record_batch::{BatchError, TimestampType, validate_produced};
+use storage::record_batch::{BatchError, TimestampType};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+pub(super) use heavy::HeavyBatches;
+
 use super::{Context, errors};
 use crate::connection::{Outcome, Request};
+use crate::controller::topic_name::is_internal_topic;
 use crate::node::{Committed, Partition};
 use crate::wire::produce::{self, ProducePartition, ProduceTopic};
 use crate::wire::{RequestHeader, Response};
@@ -34,25 +41,78 @@ const ZSTD_FROM: i16 = 7;
 
 pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     let version = request.header.api_version;
-    let body = match produce::decode(&request.body, version) {
+    let mut body = match produce::decode(&request.body, version) {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
-    let acks = body.acks;
+    keep_last(&mut body.topics);
+    let (connection, timeout_ms) = (request.connection.id, body.timeout_ms);
     let mut work = Work {
-        context,
+        context: context.clone(),
         version,
-        acks,
+        acks: body.acks,
+        topics: body.topics,
+        next: (0, 0),
+        responses: Vec::new(),
         waiting: Vec::new(),
     };
-    let topics: Vec<TopicProduceResponse> = body
-        .topics
-        .iter()
-        .enumerate()
-        .map(|(place, topic)| work.topic(place, topic))
-        .collect();
-    let waiting = work.waiting;
-    let response = ProduceResponse::default().with_responses(topics);
+    let heavy = &context.heavy_batches;
+    let mut weight = None;
+    // Else behind what this connection has in the pool, so that its batches stay in order.
+    if !heavy.is_busy(connection) {
+        weight = work.run(Place::Connection);
+        if weight.is_none() {
+            return finish(request.header, work, timeout_ms);
+        }
+    }
+    let Some(room) = heavy.room(request.body.len()) else {
+        work.refuse_rest(ResponseError::RequestTimedOut);
+        return finish(request.header, work, timeout_ms);
+    };
+    let done = heavy.run(connection, room, weight, work, Work::run);
+    let header = request.header;
+    Outcome::later(async move {
+        match done.await {
+            Ok(work) => match finish(header, work, timeout_ms) {
+                Outcome::Later(later) => later.await,
+                known => known,
+            },
+            Err(_) => Outcome::Close("the batches of a produce could not be checked".into()),
+        }
+    })
+}
+
+/// What of a request that names a partition twice counts: what it says last, as in Kafka.
+fn keep_last(topics: &mut Vec<ProduceTopic>) {
+    if topics.iter().map(|topic| topic.partitions.len()).sum::<usize>() <= 1 {
+        return;
+    }
+    let mut seen = HashSet::new();
+    let mut repeated = Vec::new();
+    for (at, topic) in topics.iter().enumerate().rev() {
+        for (place, partition) in topic.partitions.iter().enumerate().rev() {
+            if !seen.insert((topic.name.as_str(), topic.id, partition.index)) {
+                repeated.push((at, place));
+            }
+        }
+    }
+    drop(seen);
+    // From the back, so that the places before stay as they are.
+    for (at, place) in repeated {
+        topics[at].partitions.remove(place);
+    }
+    topics.retain(|topic| !topic.partitions.is_empty());
+}
+
+/// Answers, once what is to be committed is.
+fn finish(header: RequestHeader, work: Work, timeout_ms: i32) -> Outcome {
+    let Work {
+        acks,
+        responses,
+        waiting,
+        ..
+    } = work;
+    let response = ProduceResponse::default().with_responses(responses);
     if acks == 0 {
         return match first_error(&response) {
             None => Outcome::Silent,
@@ -60,10 +120,9 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         };
     }
     if waiting.is_empty() {
-        return answer(&request.header, &response);
+        return answer(&header, &response);
     }
-    let deadline = Instant::now() + Duration::from_millis(body.timeout_ms.max(0) as u64);
-    let header = request.header;
+    let deadline = Instant::now() + Duration::from_millis(timeout_ms.max(0) as u64);
     Outcome::later(async move {
         let mut response = response;
         for Waiting {
@@ -104,62 +163,119 @@ struct Waiting {
     committed: oneshot::Receiver<Committed>,
 }
 
-struct Work<'a> {
-    context: &'a Context,
+/// Where batches are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// On the connection's task, which must not be kept for long: heavy ones are left.
+    Connection,
+    /// On a thread of the pool, with room for the batch.
+    Pool,
+}
+
+/// A request, as far as its batches are appended.
+struct Work {
+    context: Arc<Context>,
     version: i16,
     acks: i16,
+    topics: Vec<ProduceTopic>,
+    /// The topic and the partition in it that are next.
+    next: (usize, usize),
+    responses: Vec<TopicProduceResponse>,
     waiting: Vec<Waiting>,
 }
 
-impl Work<'_> {
-    fn topic(&mut self, place: usize, topic: &ProduceTopic) -> TopicProduceResponse {
-        let topics = self.context.node.topics().load();
+impl Work {
+    /// Goes on with the request's batches: the next one at this place, those after it as on the connection's task. Stops
+    /// before one that is too heavy for that, with the bytes that it may take.
+    fn run(&mut self, mut place: Place) -> Option<usize> {
+        let topics = std::mem::take(&mut self.topics);
+        let mut stopped = None;
+        while stopped.is_none()
+            && let Some(topic) = topics.get(self.next.0)
+        {
+            stopped = self.topic(topic, &mut place);
+            if stopped.is_none() {
+                self.next = (self.next.0 + 1, 0);
+            }
+        }
+        self.topics = topics;
+        stopped
+    }
+
+    /// Answers what is not appended yet with an error.
+    fn refuse_rest(&mut self, error: ResponseError) {
+        for topic in std::mem::take(&mut self.topics).iter().skip(self.next.0) {
+            let responses = self.responses_of(topic);
+            let rest = topic.partitions.iter().skip(responses.len());
+            responses.extend(rest.map(|produced| refused(produced.index, error, None)));
+            self.next.0 += 1;
+        }
+    }
+
+    /// The answers for the topic that is next.
+    fn responses_of(&mut self, topic: &ProduceTopic) -> &mut Vec<PartitionProduceResponse> {
+        if self.responses.len() == self.next.0 {
+            let response = TopicProduceResponse::default()
+                .with_name(TopicName(topic.name.clone()))
+                .with_topic_id(topic.id)
+                .with_partition_responses(Vec::with_capacity(topic.partitions.len()));
+            self.responses.push(response);
+        }
+        &mut self.responses[self.next.0].partition_responses
+    }
+
+    fn topic(&mut self, topic: &ProduceTopic, place: &mut Place) -> Option<usize> {
+        let topics = self.context.node.topics().load_full();
         let (local, unknown) = if self.version >= TOPIC_IDS_FROM {
             (topics.by_id(topic.id), ResponseError::UnknownTopicId)
         } else {
             (topics.by_name(&topic.name), ResponseError::UnknownTopicOrPartition)
         };
-        let mut responses = Vec::with_capacity(topic.partitions.len());
-        for produced in &topic.partitions {
+        self.responses_of(topic);
+        for produced in &topic.partitions[self.next.1..] {
             let partition = local.and_then(|local| local.partitions.get(&produced.index));
             let response = match partition {
-                Some(partition) => self.partition(partition, produced, (place, responses.len())),
+                Some(partition) => match self.partition(partition, produced, *place) {
+                    Ok(response) => response,
+                    Err(weight) => return Some(weight),
+                },
                 None if local.is_some() => refused(produced.index, ResponseError::UnknownTopicOrPartition, None),
                 None => refused(produced.index, unknown, None),
             };
-            responses.push(response);
+            *place = Place::Connection;
+            self.responses_of(topic).push(response);
+            self.next.1 += 1;
         }
-        TopicProduceResponse::default()
-            .with_name(TopicName(topic.name.clone()))
-            .with_topic_id(topic.id)
-            .with_partition_responses(responses)
+        None
     }
 
+    /// The answer for a partition, or the bytes that its batch may take if it is too heavy for this place.
     fn partition(
         &mut self,
         partition: &Arc<Partition>,
         produced: &ProducePartition,
-        place: (usize, usize),
-    ) -> PartitionProduceResponse {
-        match self.append(partition, produced) {
+        place: Place,
+    ) -> Result<PartitionProduceResponse, usize> {
+        match self.append(partition, produced, place) {
             Ok((response, committed)) => {
                 if let Some(committed) = committed {
                     self.waiting.push(Waiting {
-                        topic: place.0,
-                        partition: place.1,
+                        topic: self.next.0,
+                        partition: self.next.1,
                         committed,
                     });
                 }
-                response
+                Ok(response)
             }
-            Err(Refusal {
+            Err(Stop::TooHeavy(weight)) => Err(weight),
+            Err(Stop::Refused(Refusal {
                 error,
                 message,
                 records,
-            }) => {
+            })) => {
                 let mut response = refused(produced.index, error, message);
                 response.record_errors = records;
-                response
+                Ok(response)
             }
         }
     }
@@ -169,9 +285,15 @@ impl Work<'_> {
         &self,
         partition: &Arc<Partition>,
         produced: &ProducePartition,
-    ) -> Result<(PartitionProduceResponse, Option<oneshot::Receiver<Committed>>), Refusal> {
+        place: Place,
+    ) -> Result<(PartitionProduceResponse, Option<oneshot::Receiver<Committed>>), Stop> {
         if !matches!(self.acks, ALL | 0 | 1) {
             return Err(ResponseError::InvalidRequiredAcks.into());
+        }
+        if is_internal_topic(&partition.topic) {
+            // Only the broker itself writes there: a foreign record could not be read back (Kafka:
+            // `ReplicaManager.appendRecordsToLeader` without `internalTopicsAllowed`).
+            return Err(ResponseError::InvalidTopicException.into());
         }
         let node = &self.context.node;
         let settings = partition.settings();
@@ -180,13 +302,9 @@ impl Work<'_> {
             return Err(ResponseError::NotEnoughReplicas.into());
         }
         let records = produced.records.as_ref().ok_or(ResponseError::InvalidRecord)?;
-        let batch = if settings.rules.zstd_allowed == (self.version >= ZSTD_FROM) {
-            validate_produced(records, &settings.rules, node.clock().wall_ms())
-        } else {
-            let mut rules = settings.rules.clone();
-            rules.zstd_allowed = self.version >= ZSTD_FROM;
-            validate_produced(records, &rules, node.clock().wall_ms())
-        }?;
+        let now_ms = node.clock().wall_ms();
+        let zstd_allowed = self.version >= ZSTD_FROM;
+        let batch = heavy::validate(records, &settings.rules, zstd_allowed, now_ms, place)?;
         let (base_offset, next_offset, append_time) = match node.append(partition, &batch) {
             Ok(Append::Written(appended)) => (appended.header.base_offset, appended.end.offset, None),
             Ok(Append::Duplicate {
@@ -196,11 +314,11 @@ impl Work<'_> {
             }) => (base_offset, last_offset + 1, Some(timestamp)),
             Err(error) => {
                 let message = Some(error.to_string());
-                return Err(Refusal {
+                return Err(Stop::Refused(Refusal {
                     error: errors::of_append(&error),
                     message,
                     records: Vec::new(),
-                });
+                }));
             }
         };
         let stamped = batch.header.attributes.timestamp_type() == TimestampType::LogAppendTime;
@@ -216,6 +334,20 @@ impl Work<'_> {
             .with_log_append_time_ms(log_append_time)
             .with_log_start_offset(partition.reader().start_offset());
         Ok((response, waits.then(|| partition.committed(next_offset))))
+    }
+}
+
+/// Why a batch is not appended here.
+enum Stop {
+    /// It is refused.
+    Refused(Refusal),
+    /// It is for the pool, and may take so many bytes there.
+    TooHeavy(usize),
+}
+
+impl<R: Into<Refusal>> From<R> for Stop {
+    fn from(refusal: R) -> Self {
+        Stop::Refused(refusal.into())
     }
 }
 
@@ -260,3 +392,6 @@ fn refused(index: i32, error: ResponseError, message: Option<String>) -> Partiti
         .with_log_start_offset(-1)
         .with_error_message(message.map(StrBytes::from_string))
 }
+
+#[cfg(test)]
+mod tests;

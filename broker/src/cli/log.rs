@@ -15,9 +15,21 @@ pub struct LogArgs {
 /// What to do with logs.
 #[derive(Debug, Subcommand)]
 pub enum LogCommand {
-    /// Read logs through and report damage; changes nothing
+    /// Read the journal and logs through and report damage; changes nothing
+    ///
+    /// Every batch is checked, and each log is compared with what the journal says of it: where it begins, how far it was
+    /// synced, in which term each batch was written. Partitions that the metadata has and that have no directory are
+    /// reported. The broker must be stopped: a data directory in use is refused (a running broker reads its own logs
+    /// through, see weir.scrub.interval.ms).
+    ///
+    /// The exit status is 0 where nothing is damaged, and 1 where something is, or could not be read. Notes do not count:
+    /// a wrong index or snapshot is made anew, and what was torn by the last stop and never synced is cut by the next start.
+    #[command(verbatim_doc_comment)]
     Verify(VerifyArgs),
     /// Cut damaged logs back to what is whole
+    ///
+    /// What lies above the first damage of a log is given up. The broker must be stopped, and its journal whole. The exit
+    /// status is 0 where all that was damaged is repaired.
     Repair(RepairArgs),
 }
 

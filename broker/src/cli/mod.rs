@@ -6,8 +6,11 @@
 mod log;
 mod repair;
 mod serve;
+mod target;
 mod verify;
 
+#[cfg(test)]
+mod log_tests;
 #[cfg(test)]
 mod tests;
 

@@ -2,16 +2,13 @@
 //!
 //! Order: the files are cut, and that synced, before the journal is told: a repair that was broken off is done again.
 
-use std::path::Path;
-
-use storage::disk::read_file;
 use storage::journal::{GroupId, Journal};
+use storage::log::LogFiles;
 use storage::log::repair::{RepairPlan, plan};
-use storage::log::{LogFiles, PARTITION_METADATA};
 
 use super::RepairArgs;
-use super::verify::{Target, say};
-use crate::node::topic_id;
+use super::target::Target;
+use super::verify::say;
 
 pub(super) fn run_repair(args: &RepairArgs) -> Result<(), String> {
     // The command line asks for it; whoever builds the arguments otherwise must, too.
@@ -19,25 +16,34 @@ pub(super) fn run_repair(args: &RepairArgs) -> Result<(), String> {
         return Err("nothing is repaired without --accept-loss".to_string());
     }
     let target = Target::open(&args.path)?;
+    let Some(stopped) = target.journal()? else {
+        return Err(format!(
+            "the journal in {} is gone: restore the data directory from a copy",
+            target.data_dir.display()
+        ));
+    };
+    let (partitions, _) = target.partitions(Some(&stopped))?;
     let (journal, _) = Journal::open(target.disk.clone(), &target.data_dir).map_err(|error| error.to_string())?;
     let mut repaired = 0;
-    for dir in &target.partitions {
-        let files = LogFiles {
-            disk: target.disk.clone(),
-            dir: dir.clone(),
+    for partition in partitions.iter().filter(|it| !it.is_of_another_topic()) {
+        let Some(group) = partition.group() else {
+            let dir = partition.files.dir.display();
+            return Err(format!(
+                "cannot tell which topic {dir} belongs to: partition.metadata is unreadable, and the metadata has none of \
+                 that name"
+            ));
         };
-        let group = group_of(&files)?;
         let state = journal.group(group).unwrap_or_default();
-        let Some(plan) = plan(&files, &state, None).map_err(|error| error.to_string())? else {
+        let Some(plan) = plan(&partition.files, &state, None).map_err(|error| error.to_string())? else {
             continue;
         };
-        repair(&files, group, &journal, &plan)?;
-        say(&line(dir, &plan));
+        repair(&partition.files, group, &journal, &plan)?;
+        say(&line(&partition.name, &plan));
         repaired += 1;
     }
     say(&format!(
         "{repaired} of {} partitions were damaged and are repaired",
-        target.partitions.len()
+        partitions.len()
     ));
     Ok(())
 }
@@ -49,26 +55,7 @@ fn repair(files: &LogFiles, group: GroupId, journal: &Journal, plan: &RepairPlan
     journal.sync().map(|_| ()).map_err(|error| error.to_string())
 }
 
-fn group_of(files: &LogFiles) -> Result<GroupId, String> {
-    let path = files.dir.join(PARTITION_METADATA);
-    let unreadable = |reason: &str| format!("cannot tell which topic {} belongs to: {reason}", files.dir.display());
-    let content = read_file(&*files.disk, &path).map_err(|error| unreadable(&error.to_string()))?;
-    let text = String::from_utf8(content).map_err(|_| unreadable("partition.metadata is no text"))?;
-    let id = text
-        .lines()
-        .find_map(|line| line.strip_prefix("topic_id: "))
-        .and_then(topic_id::decode);
-    let topic_id = id.ok_or_else(|| unreadable("partition.metadata has no topic id"))?;
-    let name = files.dir.file_name().unwrap_or_default().to_string_lossy();
-    let partition = name.rsplit_once('-').and_then(|(_, index)| index.parse().ok());
-    Ok(GroupId {
-        topic_id,
-        partition: partition.ok_or_else(|| unreadable("its name has no number"))?,
-    })
-}
-
-fn line(dir: &Path, plan: &RepairPlan) -> String {
-    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+fn line(name: &str, plan: &RepairPlan) -> String {
     let RepairPlan {
         end,
         reason,
@@ -76,6 +63,9 @@ fn line(dir: &Path, plan: &RepairPlan) -> String {
         lost_bytes,
         ..
     } = plan;
+    if let Some(first) = plan.lost_before {
+        return format!("{name}: {reason}; the log now begins at offset {first}");
+    }
     format!(
         "{name}: {reason}; the log now ends at offset {}, offsets below {lost_until} from there on are lost ({lost_bytes} \
          bytes)",

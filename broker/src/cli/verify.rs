@@ -1,17 +1,14 @@
-//! `weir log verify`: reads logs through and reports damage.
+//! `weir log verify`: reads the journal and logs through and reports damage.
+//!
+//! Invariant: nothing in the data directory is changed but the lock file.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use storage::disk::{DirLock, Disk, RealDisk};
-use storage::log::LogFiles;
-use storage::log::verify::{Verified, verify};
+use storage::log::StopKind;
+use storage::log::verify::Verified;
 
+use super::target::{Partition, StoppedJournal, Target};
 use super::{LogArgs, LogCommand, VerifyArgs};
-
-/// Descriptors that the command keeps open at most.
-const MAX_DESCRIPTORS: usize = 64;
 
 /// Runs `weir log …`; the error is a sentence for the user.
 pub fn run_log(args: &LogArgs) -> Result<(), String> {
@@ -21,85 +18,114 @@ pub fn run_log(args: &LogArgs) -> Result<(), String> {
     }
 }
 
-/// The data directory that a command was given, or whose partition it was given, locked; and the partitions meant.
-pub(super) struct Target {
-    pub(super) disk: Arc<dyn Disk>,
-    pub(super) data_dir: PathBuf,
-    pub(super) partitions: Vec<PathBuf>,
-    _lock: DirLock,
+fn run_verify(args: &VerifyArgs) -> Result<(), String> {
+    let report = Report::of(&Target::open(&args.path)?)?;
+    report.lines.iter().for_each(|line| say(line));
+    report.verdict()
 }
 
-impl Target {
-    pub(super) fn open(path: &Path) -> Result<Self, String> {
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(MAX_DESCRIPTORS));
-        let path = path
-            .canonicalize()
-            .map_err(|error| format!("cannot open {}: {error}", path.display()))?;
-        let is_data_dir = path.join("weir.meta").exists();
-        let data_dir = match path.parent() {
-            Some(parent) if !is_data_dir && parent.join("weir.meta").exists() => parent.to_path_buf(),
-            _ if is_data_dir => path.clone(),
-            _ => {
-                return Err(format!(
-                    "{} is neither a data directory of Weir nor a partition in one: name the directory that holds \
-                     weir.meta, or a <topic>-<number> in it",
-                    path.display()
-                ));
+/// What a verification has to say.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub(super) lines: Vec<String>,
+    pub(super) is_journal_damaged: bool,
+    pub(super) partitions: usize,
+    pub(super) damaged: usize,
+}
+
+impl Report {
+    pub(super) fn of(target: &Target) -> Result<Report, String> {
+        let mut report = Report::default();
+        let journal = match target.journal() {
+            Ok(journal) => journal,
+            Err(error) => {
+                report.is_journal_damaged = true;
+                report.lines.push(error);
+                None
             }
         };
-        let lock = DirLock::acquire(&data_dir).map_err(|error| error.to_string())?;
-        let partitions = if is_data_dir {
-            partitions_in(&*disk, &data_dir)?
-        } else {
-            vec![path]
+        let (partitions, problem) = target.partitions(journal.as_ref())?;
+        report.partitions = partitions.len();
+        match &journal {
+            Some(journal) => report.lines.push(journal_line(journal)),
+            None if !report.is_journal_damaged && partitions.iter().any(|it| it.has_directory) => {
+                report.is_journal_damaged = true;
+                let line = "journal: it is gone, and with it the term, the votes and how far each log was synced";
+                report.lines.push(line.to_string());
+            }
+            None => {}
+        }
+        if let Some(problem) = problem {
+            report.damaged += 1;
+            report.lines.push(problem);
+        }
+        for partition in &partitions {
+            report.partition(target, partition, journal.as_ref());
+        }
+        Ok(report)
+    }
+
+    fn partition(&mut self, target: &Target, partition: &Partition, journal: Option<&StoppedJournal>) {
+        let name = &partition.name;
+        let verified = match target.verify(partition, journal) {
+            Ok(verified) => verified,
+            Err(error) => {
+                self.damaged += 1;
+                self.lines.push(format!("{name}: cannot be read: {error}"));
+                return;
+            }
         };
-        Ok(Target {
-            disk,
-            data_dir,
-            partitions,
-            _lock: lock,
-        })
+        self.damaged += usize::from(verified.damage.is_some());
+        self.lines.push(line(name, partition.has_directory, &verified));
+        let mut note = |note: String| self.lines.push(format!("{name}: note: {note}"));
+        if let Some((from, to)) = verified.gap {
+            note(format!("the offsets from {from} to {} are in no segment", to - 1));
+        }
+        if let Some(tail) = &verified.torn_tail {
+            note(format!("{tail}: it was never synced, and the next start cuts it"));
+        }
+        if partition.is_of_another_topic() {
+            note("the directory belongs to another topic of that name: the next start moves it aside".to_string());
+        } else if partition.expected.is_none() {
+            note("the metadata has no such partition: the next start removes the directory".to_string());
+        }
+        for finding in &verified.findings {
+            note(format!(
+                "{} is wrong, and is made anew: {}",
+                finding.file, finding.reason
+            ));
+        }
+    }
+
+    pub(super) fn verdict(&self) -> Result<(), String> {
+        if self.is_journal_damaged {
+            return Err(
+                "the journal is damaged, and the broker does not start: restore the data directory from a copy"
+                    .to_string(),
+            );
+        }
+        match self.damaged {
+            0 => Ok(()),
+            n => Err(format!(
+                "{n} of {} partitions are damaged: restore them from a copy, or give up what lies above the damage with \
+                 `weir log repair --accept-loss PARTITION`",
+                self.partitions
+            )),
+        }
     }
 }
 
-fn partitions_in(disk: &dyn Disk, data_dir: &Path) -> Result<Vec<PathBuf>, String> {
-    let entries = disk
-        .list(data_dir)
-        .map_err(|error| format!("cannot list {}: {error}", data_dir.display()))?;
-    let is_partition = |name: &str| {
-        name.rsplit_once('-')
-            .is_some_and(|(_, index)| !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit()))
+fn journal_line(journal: &StoppedJournal) -> String {
+    let stop = match journal.stop {
+        StopKind::Clean => "stopped in order",
+        StopKind::Killed => "killed",
+        StopKind::Rebooted => "stopped with the machine",
     };
-    let named = entries
-        .into_iter()
-        .filter(|entry| entry.is_dir && is_partition(&entry.name));
-    Ok(named.map(|entry| data_dir.join(entry.name)).collect())
+    let groups = journal.recovered.groups.len();
+    format!("journal: {groups} groups, the broker was {stop}: sound")
 }
 
-fn run_verify(args: &VerifyArgs) -> Result<(), String> {
-    let target = Target::open(&args.path)?;
-    let mut damaged = 0;
-    for dir in &target.partitions {
-        let files = LogFiles {
-            disk: target.disk.clone(),
-            dir: dir.clone(),
-        };
-        let verified = verify(&files).map_err(|error| error.to_string())?;
-        damaged += usize::from(verified.damage.is_some());
-        say(&line(dir, &verified));
-    }
-    match damaged {
-        0 => Ok(()),
-        n => Err(format!(
-            "{n} of {} partitions are damaged: restore them from a copy, or give up what lies above the damage with \
-             `weir log repair --accept-loss PARTITION`",
-            target.partitions.len()
-        )),
-    }
-}
-
-fn line(dir: &Path, verified: &Verified) -> String {
-    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+fn line(name: &str, has_directory: bool, verified: &Verified) -> String {
     let Verified {
         segments,
         batches,
@@ -108,7 +134,12 @@ fn line(dir: &Path, verified: &Verified) -> String {
         damage,
         ..
     } = verified;
-    let state = damage.as_ref().map_or_else(|| "sound".to_string(), ToString::to_string);
+    let state = match damage {
+        Some(damage) if has_directory => damage.to_string(),
+        Some(damage) => format!("its directory is missing: {damage}"),
+        None if has_directory => "sound".to_string(),
+        None => "its directory is missing, and nothing of it was synced: the next start makes it".to_string(),
+    };
     format!("{name}: {segments} segments, {batches} batches, {bytes} bytes, next offset {next_offset}: {state}")
 }
 

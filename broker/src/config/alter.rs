@@ -68,6 +68,9 @@ pub enum AlterError {
         /// Kafka's word for its type.
         kind: &'static str,
     },
+    /// An empty element would stand in a list (Kafka's INVALID_CONFIG).
+    #[error("an empty element cannot be appended to {0}")]
+    EmptyElement(String),
     /// What would come out is wrong (Kafka's INVALID_CONFIG).
     #[error(transparent)]
     Invalid(#[from] ConfigError),
@@ -184,6 +187,10 @@ fn apply(
                     .get(name)
                     .cloned()
                     .unwrap_or_else(|| inherited(property).to_string());
+                // Kafka splits an empty text into one empty element, and takes it into an empty list alone.
+                if *operation == Operation::Append && value.is_empty() && !before.is_empty() {
+                    return Err(AlterError::EmptyElement(name.clone()));
+                }
                 changed_list(&before, value, *operation == Operation::Append)
             }
             // An unknown name is refused when the outcome is checked.

@@ -74,6 +74,8 @@ pub struct NetworkConfig {
     /// `None` is for ever.
     pub connections_max_idle_ms: Option<u64>,
     pub max_incremental_fetch_session_cache_slots: usize,
+    /// `weir.max.fetch.session.partitions`.
+    pub max_fetch_session_partitions: usize,
     pub fetch_max_bytes: usize,
     pub max_request_partition_size_limit: usize,
 }
@@ -301,6 +303,7 @@ impl NetworkConfig {
             max_connections_per_ip_overrides: per_ip_overrides(settings)?,
             connections_max_idle_ms: u64::try_from(settings.long("connections.max.idle.ms")).ok(),
             max_incremental_fetch_session_cache_slots: settings.count("max.incremental.fetch.session.cache.slots"),
+            max_fetch_session_partitions: settings.count("weir.max.fetch.session.partitions"),
             fetch_max_bytes: settings.count("fetch.max.bytes"),
             max_request_partition_size_limit: settings.count("max.request.partition.size.limit"),
         })

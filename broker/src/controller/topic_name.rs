@@ -4,6 +4,8 @@
 pub const CONSUMER_OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// States of transactions.
 pub const TRANSACTION_STATE_TOPIC: &str = "__transaction_state";
+/// States of share groups. Nothing here writes it; it is Kafka's, and so nobody's own.
+pub const SHARE_GROUP_STATE_TOPIC: &str = "__share_group_state";
 /// The metadata's own log. It is no topic of the image, and none may take its name.
 pub const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";
 /// The longest name of a topic, in bytes: with the partition and a suffix it must still be the name of a directory.
@@ -47,7 +49,11 @@ pub fn validate_topic_name(name: &str) -> Result<(), InvalidTopicName> {
     }
 }
 
-/// Whether a topic is written by the brokers, and so shown as internal.
+/// Whether a topic is written by the brokers, and so shown as internal and closed to producers (Kafka:
+/// `Topic.isInternal`).
 pub fn is_internal_topic(name: &str) -> bool {
-    matches!(name, CONSUMER_OFFSETS_TOPIC | TRANSACTION_STATE_TOPIC)
+    matches!(
+        name,
+        CONSUMER_OFFSETS_TOPIC | TRANSACTION_STATE_TOPIC | SHARE_GROUP_STATE_TOPIC
+    )
 }

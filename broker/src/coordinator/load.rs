@@ -1,18 +1,25 @@
 //! Brings a shard up: the checkpoint, then the records that were committed after it.
+//!
+//! Invariant: bytes that are not what was written (a batch whose CRC is wrong, or that cannot be parsed) end the load,
+//! for what they held is lost. A record that was written so and makes no sense is left out, told in the log and counted:
+//! one record must not take all groups of the partition away.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use storage::log::{LogError, LogReader};
-use storage::record_batch::{BatchError, BatchHeader, Records};
+use storage::record_batch::{BatchError, BatchHeader, Records, verify_crc};
 
 use super::checkpoint::{self, Written};
-use crate::group::{Now, RecordError, Shard};
+use crate::controller::topic_name::CONSUMER_OFFSETS_TOPIC;
+use crate::group::{Now, Shard};
 
 /// Bytes of the log read at once (Kafka: `offsets.load.buffer.size` of 5 MiB).
 const READ_BYTES: u64 = 4 << 20;
 /// What a batch of the log may decompress to. The coordinator writes none that is compressed.
 const MAX_BATCH_BYTES: usize = 128 << 20;
+/// So many of the records that are left out are told one by one, of each partition.
+const MAX_TOLD: u64 = 20;
 
 /// Why a shard cannot be loaded. Kafka, too, leaves such a partition without a coordinator.
 #[derive(Debug, thiserror::Error)]
@@ -28,21 +35,13 @@ pub(super) enum LoadError {
         /// The system's answer.
         source: std::io::Error,
     },
-    /// A batch makes no sense.
+    /// A batch is damaged.
     #[error("the batch at offset {offset} cannot be read: {source}")]
     Batch {
         /// Its first offset, or the one that was looked for.
         offset: i64,
         /// What is wrong.
         source: BatchError,
-    },
-    /// A record makes no sense.
-    #[error("the record at offset {offset} cannot be read: {source}")]
-    Record {
-        /// Its offset.
-        offset: i64,
-        /// What is wrong.
-        source: RecordError,
     },
 }
 
@@ -52,6 +51,8 @@ pub(super) struct Loading {
     /// The offset from which on to read.
     pub(super) next: i64,
     pub(super) written: Written,
+    /// Records that make no sense, and are left out.
+    pub(super) skipped: u64,
     has_begun: bool,
 }
 
@@ -61,6 +62,7 @@ impl Loading {
             shard,
             next: 0,
             written: Written::default(),
+            skipped: 0,
             has_begun: false,
         }
     }
@@ -92,19 +94,34 @@ impl Loading {
         let header = BatchHeader::parse(bytes).map_err(failed)?;
         let records = Records::new(bytes, MAX_BATCH_BYTES).map_err(failed)?;
         // `Records` has made sure that the batch is there as a whole.
-        let _ = bytes.split_to(header.size());
-        if !header.attributes.is_control() {
-            for record in records {
-                let record = record.map_err(failed)?;
-                let key = record.key.unwrap_or_default();
-                let load = self.shard.load_record(&key, record.value.as_deref(), record.offset);
-                load.map_err(|source| LoadError::Record {
-                    offset: record.offset,
-                    source,
-                })?;
+        let batch = bytes.split_to(header.size());
+        verify_crc(&batch, &header).map_err(failed)?;
+        self.next = header.next_offset();
+        if header.attributes.is_control() {
+            return Ok(());
+        }
+        for record in records {
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => {
+                    // Where the next one begins is not known.
+                    self.skip(offset, "the rest of the batch", &error);
+                    break;
+                }
+            };
+            let key = record.key.unwrap_or_default();
+            let load = self.shard.load_record(&key, record.value.as_deref(), record.offset);
+            if let Err(error) = load {
+                self.skip(record.offset, "the record", &error);
             }
         }
-        self.next = header.next_offset();
         Ok(())
+    }
+
+    fn skip(&mut self, offset: i64, what: &str, error: &dyn std::fmt::Display) {
+        self.skipped += 1;
+        if self.skipped <= MAX_TOLD {
+            tracing::error!(offset, %error, "{what} at this offset of {CONSUMER_OFFSETS_TOPIC} makes no sense and is left out");
+        }
     }
 }

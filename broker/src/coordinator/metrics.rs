@@ -5,8 +5,9 @@
 //! offset and a lag; how many more there are is a figure of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use super::Coordinators;
+use super::{Coordinators, Service};
 use crate::group::{GroupMetrics, Shard};
 use crate::metrics::{Collector, Kind, TextWriter};
 
@@ -121,6 +122,26 @@ impl Collector for Coordinators {
         ] {
             out.sample(&[("state", state)], count);
         }
+        let not_serving = self.not_serving();
+        let closed = not_serving
+            .iter()
+            .filter(|(_, service)| *service != Service::Loading)
+            .count();
+        out.family(
+            "weir_group_coordinators",
+            Kind::Gauge,
+            "Coordinators of groups, one for each partition of __consumer_offsets, by state.",
+        );
+        for (state, count) in [
+            (
+                "serving",
+                self.partitions.load().len().saturating_sub(not_serving.len()),
+            ),
+            ("loading", not_serving.len() - closed),
+            ("closed", closed),
+        ] {
+            out.sample(&[("state", state)], count);
+        }
         let gauges = [
             ("weir_group_members", "Members of all groups.", sum.members),
             ("weir_group_offsets", "Committed offsets of all groups.", sum.offsets),
@@ -168,6 +189,12 @@ impl Collector for Coordinators {
         for (name, help, value) in counters {
             out.single(name, Kind::Counter, help, value);
         }
+        out.single(
+            "weir_group_skipped_records_total",
+            Kind::Counter,
+            "Records of groups that made no sense when they were loaded, and were left out.",
+            self.shared.skipped_records.load(Ordering::Relaxed),
+        );
         self.collect_offsets(&snapshot, out);
     }
 }

@@ -35,7 +35,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-pub use partition::{Answer, Coordinator};
+pub use partition::{Answer, Coordinator, Service};
 pub use settings::CoordinatorSettings;
 
 use crate::controller::image::Image;
@@ -73,6 +73,8 @@ struct Shared {
     max_groups: usize,
     /// Groups in all coordinators.
     groups: AtomicUsize,
+    /// Records that made no sense when they were loaded.
+    skipped_records: AtomicU64,
     /// When the timers are looked at next, on the monotonic clock.
     alarm_ms: AtomicU64,
     alarm: Notify,
@@ -104,6 +106,7 @@ impl Coordinators {
                 clock: node.clock().clone(),
                 max_groups: settings.max_groups,
                 groups: AtomicUsize::new(0),
+                skipped_records: AtomicU64::new(0),
                 alarm_ms: AtomicU64::new(u64::MAX),
                 alarm: Notify::new(),
             }),
@@ -138,6 +141,15 @@ impl Coordinators {
     /// Every coordinator, by partition.
     pub fn all(&self) -> Vec<Arc<Coordinator>> {
         self.partitions.load().values().cloned().collect()
+    }
+
+    /// How the coordinators stand that are not serving, by partition.
+    pub fn not_serving(&self) -> Vec<(i32, Service)> {
+        let partitions = self.partitions.load();
+        let all = partitions
+            .iter()
+            .map(|(index, coordinator)| (*index, coordinator.service()));
+        all.filter(|(_, service)| *service != Service::Serving).collect()
     }
 
     /// Fires the timers that are due.

@@ -51,8 +51,19 @@ enum Phase {
     /// What the log has committed is not loaded; `None` while a thread does it.
     Loading(Option<Box<Loading>>),
     Serving(Box<Shard>),
-    /// Out of service until a restart, or for ever.
-    Closed,
+    /// Out of service until a restart, or for ever: why.
+    Closed(Arc<str>),
+}
+
+/// How a coordinator stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Service {
+    /// It reads what its log has committed.
+    Loading,
+    /// It answers requests.
+    Serving,
+    /// It is out of service until a restart, or for ever: why.
+    Closed(Arc<str>),
 }
 
 struct Uncommitted {
@@ -74,7 +85,8 @@ impl HighWatermarkObserver for Watch {
 
     fn failed(&self) {
         if let Some(coordinator) = self.0.upgrade() {
-            coordinator.close();
+            let reason = coordinator.partition.out_of_service();
+            coordinator.close(reason.as_deref().unwrap_or("its partition is gone"));
         }
     }
 }
@@ -121,7 +133,7 @@ impl Coordinator {
         };
         if let Some(reason) = self.partition.out_of_service() {
             tracing::error!(partition = %self.partition, reason, "the groups of this partition are out of service");
-            return self.close();
+            return self.close(&reason);
         }
         loop {
             let now = self.shared.now();
@@ -129,8 +141,13 @@ impl Coordinator {
                 Ok(()) => {}
                 Err(error) => {
                     tracing::error!(partition = %self.partition, %error, "the groups of this partition cannot be loaded");
-                    return self.close();
+                    return self.close(&format!("its groups cannot be loaded: {error}"));
                 }
+            }
+            let skipped = std::mem::take(&mut loading.skipped);
+            if skipped > 0 {
+                tracing::error!(partition = %self.partition, records = skipped, "records of groups make no sense and were left out");
+                self.shared.skipped_records.fetch_add(skipped, Ordering::Relaxed);
             }
             // Before the state is locked: whoever writes a checkpoint takes the two in this order.
             *self.written.lock() = loading.written;
@@ -207,6 +224,15 @@ impl Coordinator {
         self.state.lock().serving().is_ok()
     }
 
+    /// How it stands. One that stops still serves, by this.
+    pub fn service(&self) -> Service {
+        match &self.state.lock().phase {
+            Phase::Loading(_) => Service::Loading,
+            Phase::Serving(_) => Service::Serving,
+            Phase::Closed(reason) => Service::Closed(reason.clone()),
+        }
+    }
+
     /// Whether records can be written.
     pub fn is_writable(&self) -> bool {
         self.partition.is_writable()
@@ -272,9 +298,9 @@ impl Coordinator {
     }
 
     /// The partition is out of service, or gone: everyone who waits is told.
-    fn close(&self) {
+    fn close(&self, reason: &str) {
         let mut state = self.state.lock();
-        if let Phase::Serving(mut shard) = std::mem::replace(&mut state.phase, Phase::Closed) {
+        if let Phase::Serving(mut shard) = std::mem::replace(&mut state.phase, Phase::Closed(reason.into())) {
             shard.unload(self.shared.now());
             while let Some(effect) = shard.poll_effect() {
                 if let Effect::Respond { token, response } = effect {
@@ -392,7 +418,7 @@ impl State {
             _ if self.stopping => Err(ResponseError::NotCoordinator),
             Phase::Loading(_) => Err(ResponseError::CoordinatorLoadInProgress),
             Phase::Serving(shard) => Ok(shard),
-            Phase::Closed => Err(ResponseError::NotCoordinator),
+            Phase::Closed(_) => Err(ResponseError::NotCoordinator),
         }
     }
 

@@ -1,6 +1,7 @@
 //! DescribeGroups 0–6, ListGroups 0–5, DeleteGroups 0–2 (Kafka: `GroupMetadataManager.describeGroups`, `listGroups`,
 //! `GroupCoordinatorShard.deleteGroups`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
@@ -74,7 +75,7 @@ impl Shard {
     pub fn delete_groups(&mut self, token: Token, group_ids: &[GroupId], now: Now) {
         self.runtime.now = now;
         let mut tombstones = Vec::new();
-        let mut deleted: Vec<Arc<str>> = Vec::new();
+        let mut deleted: BTreeSet<Arc<str>> = BTreeSet::new();
         let mut results = Vec::with_capacity(group_ids.len());
         for group_id in group_ids {
             let error = self.deletion_error(group_id, &deleted);
@@ -83,15 +84,16 @@ impl Shard {
             let Some(group) = self.groups.get(&*group_id.0).filter(|_| error.is_none()) else {
                 continue;
             };
+            let before = tombstones.len();
             for (topic, partition) in live_offsets(group, &self.runtime.appends, |_| true) {
                 tombstones.push(tombstone(&group.id, &topic, partition));
             }
-            self.runtime.counters.offset_deletions += tombstones.len() as u64;
+            self.runtime.counters.offset_deletions += (tombstones.len() - before) as u64;
             tombstones.push(Change::Metadata {
                 group: Arc::clone(&group.id),
                 value: None,
             });
-            deleted.push(Arc::clone(&group.id));
+            deleted.insert(Arc::clone(&group.id));
         }
         let answer = Some((token, Response::DeleteGroups(results)));
         let last = append_tombstones(&mut self.runtime, tombstones, answer);
@@ -102,7 +104,7 @@ impl Shard {
         }
     }
 
-    fn deletion_error(&self, group_id: &GroupId, deleted: &[Arc<str>]) -> Option<ResponseError> {
+    fn deletion_error(&self, group_id: &GroupId, deleted: &BTreeSet<Arc<str>>) -> Option<ResponseError> {
         let Some(group) = self.groups.get(&*group_id.0) else {
             return Some(ResponseError::GroupIdNotFound);
         };

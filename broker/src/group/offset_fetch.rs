@@ -21,6 +21,8 @@ use super::offsets::CommittedOffset;
 use super::runtime::{Now, Response, Token};
 use super::shard::Shard;
 
+/// About the bytes of a partition, or of a topic without its name, in an answer that is sent.
+const PARTITION_BYTES: usize = 24;
 const NO_OFFSET: i64 = -1;
 const NO_LEADER_EPOCH: i32 = -1;
 
@@ -48,6 +50,37 @@ impl Shard {
             self.fetch_offsets(request)
         };
         self.runtime.respond(token, Response::OffsetFetch(response));
+    }
+
+    /// About the bytes that the answer for one group takes, as it is built and as it is sent.
+    pub fn offset_fetch_bytes(&self, request: &OffsetFetchRequestGroup) -> usize {
+        const PARTITION: usize = size_of::<OffsetFetchResponsePartitions>() + PARTITION_BYTES;
+        const TOPIC: usize = size_of::<OffsetFetchResponseTopics>() + PARTITION_BYTES;
+        let offsets = self.groups.get(&*request.group_id.0).map(|group| &group.offsets);
+        // The metadata stand twice: in the answer, and in its bytes.
+        let metadata = |offset: &CommittedOffset| 2 * offset.metadata.len();
+        let topics: usize = match &request.topics {
+            Some(topics) => topics
+                .iter()
+                .map(|topic| {
+                    let partitions = topic.partition_indexes.iter().map(|&partition| {
+                        let offset = offsets.and_then(|offsets| offsets.get(&topic.name, partition));
+                        PARTITION + offset.map_or(0, metadata)
+                    });
+                    TOPIC + topic.name.len() + partitions.sum::<usize>()
+                })
+                .sum(),
+            None => {
+                let topics = offsets.into_iter().flat_map(|offsets| offsets.topics());
+                topics
+                    .map(|(name, partitions)| {
+                        let metadata: usize = partitions.values().map(metadata).sum();
+                        TOPIC + 2 * name.len() + partitions.len() * PARTITION + metadata
+                    })
+                    .sum()
+            }
+        };
+        size_of::<OffsetFetchResponseGroup>() + request.group_id.len() + topics
     }
 
     /// The committed offsets.

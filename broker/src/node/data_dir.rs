@@ -55,6 +55,14 @@ pub enum DataDirError {
         /// The configured `node.id`.
         configured: u64,
     },
+    /// Partitions or a journal without `weir.meta`.
+    #[error("{dir} has a {found} of Weir and no {META}: restore that file from a copy, or choose an empty --data-dir")]
+    MetaLost {
+        /// The directory.
+        dir: PathBuf,
+        /// What else is there.
+        found: String,
+    },
     /// Not Weir's file, or damaged.
     #[error("{0} cannot be read as Weir's: restore it from a copy, or choose an empty --data-dir")]
     Unreadable(PathBuf),
@@ -68,6 +76,19 @@ pub enum DataDirError {
     },
 }
 
+/// Reads whose data directory this is, and changes nothing; `None` where it is none of Weir's.
+pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<Meta>, DataDirError> {
+    let path = dir.join(META);
+    match read_file(disk, &path) {
+        Ok(content) => {
+            let text = String::from_utf8(content).map_err(|_| DataDirError::Unreadable(path.clone()))?;
+            parse(&text, dir, &path).map(Some)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(DataDirError::Io { path, source }),
+    }
+}
+
 /// Opens the data directory, or makes it one with `new_cluster_id`.
 pub(super) fn open(disk: &dyn Disk, dir: &Path, node_id: u64, new_cluster_id: &str) -> Result<Meta, DataDirError> {
     let io = |path: &Path| {
@@ -75,25 +96,36 @@ pub(super) fn open(disk: &dyn Disk, dir: &Path, node_id: u64, new_cluster_id: &s
         move |source| DataDirError::Io { path, source }
     };
     disk.create_dir_all(dir).map_err(io(dir))?;
+    // At each start: the first may have ended before this.
+    let parent = match dir.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => dir,
+    };
+    match disk.sync_dir(parent) {
+        // Whoever made the directory for us sees to its name.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        synced => synced.map_err(io(parent))?,
+    }
     let path = dir.join(META);
-    match read_file(disk, &path) {
-        Ok(content) => {
-            let text = String::from_utf8(content).map_err(|_| DataDirError::Unreadable(path.clone()))?;
-            let meta = parse(&text, dir, &path)?;
-            if meta.node_id != node_id {
-                let dir = dir.to_path_buf();
-                return Err(DataDirError::OtherNode {
-                    dir,
-                    found: meta.node_id,
-                    configured: node_id,
-                });
-            }
-            Ok(meta)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    match read(disk, dir)? {
+        Some(meta) if meta.node_id != node_id => Err(DataDirError::OtherNode {
+            dir: dir.to_path_buf(),
+            found: meta.node_id,
+            configured: node_id,
+        }),
+        Some(meta) => Ok(meta),
+        None => {
             let entries = disk.list(dir).map_err(io(dir))?;
             if entries.iter().any(|entry| entry.name == KAFKA_META) {
                 return Err(DataDirError::Kafka(dir.to_path_buf()));
+            }
+            let own = ["journal", "__cluster_metadata-0"];
+            if let Some(entry) = entries.iter().find(|entry| own.contains(&entry.name.as_str())) {
+                return Err(DataDirError::MetaLost {
+                    dir: dir.to_path_buf(),
+                    found: entry.name.clone(),
+                });
             }
             let meta = Meta {
                 cluster_id: new_cluster_id.to_string(),
@@ -101,12 +133,8 @@ pub(super) fn open(disk: &dyn Disk, dir: &Path, node_id: u64, new_cluster_id: &s
             };
             let text = format!("format={FORMAT}\ncluster.id={new_cluster_id}\nnode.id={node_id}\n");
             replace_file(disk, &path, text.as_bytes()).map_err(io(&path))?;
-            if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-                disk.sync_dir(parent).map_err(io(parent))?;
-            }
             Ok(meta)
         }
-        Err(source) => Err(DataDirError::Io { path, source }),
     }
 }
 

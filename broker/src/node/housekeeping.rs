@@ -3,11 +3,12 @@
 //! Nothing here runs by itself: the owner calls [`Node::housekeep`] every few tens of milliseconds.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use storage::journal::{GroupId, Record};
+use storage::log::LogFiles;
 
 use super::Node;
 use super::partition::Partition;
@@ -32,6 +33,8 @@ pub(super) struct Housekeeping {
     to_mark: Vec<Arc<Partition>>,
     to_flush: Vec<(u64, Arc<Partition>)>,
     to_remove: Vec<(u64, PathBuf)>,
+    /// Files of a partition that goes on.
+    to_remove_from: Vec<(u64, LogFiles, Vec<PathBuf>)>,
     /// Partitions with expired segments, and the base offset of the first that stays.
     to_trim: Vec<(Arc<Partition>, i64)>,
     /// Replicas that were opened anew: how often, and when the next time may be.
@@ -58,9 +61,9 @@ impl Housekeeping {
         }
     }
 
-    /// A file or directory is to be removed then.
-    pub(super) fn remove_later(&mut self, path: PathBuf, due_ms: u64) {
-        self.to_remove.push((due_ms, path));
+    /// A directory is to be removed then.
+    pub(super) fn remove_later(&mut self, dir: PathBuf, due_ms: u64) {
+        self.to_remove.push((due_ms, dir));
     }
 
     /// Whether a replica that failed may be opened anew at `now_ms`: each time it has to wait twice as long.
@@ -159,21 +162,26 @@ impl Node {
         for some in partitions.chunks(MARKS_AT_ONCE) {
             let mut records: Vec<(GroupId, Record)> = Vec::new();
             let mut replicas: Vec<_> = some.iter().map(|partition| partition.lock_replica()).collect();
-            for replica in &mut replicas {
-                let group = replica.group();
-                records.extend(replica.take_mark().into_iter().map(|record| (group, record)));
+            for (partition, replica) in some.iter().zip(&mut replicas).filter(|(it, _)| !it.is_closed()) {
+                records.extend(replica.take_mark().into_iter().map(|record| (partition.id, record)));
             }
             if let Err(error) = self.journal.append_lazily(&records, self.clock.monotonic_ms()) {
                 tracing::warn!(%error, "cannot note how far the partitions are synced: the next start reads more");
+                replicas.iter_mut().for_each(|replica| replica.mark_refused());
+                self.housekeeping.lock().mark_later(some.to_vec());
             }
         }
     }
 
-    fn measure_free_space(&self) {
+    pub(super) fn measure_free_space(&self) {
         match self.disk.free_bytes(&self.data_dir) {
             Ok(free) => {
-                let is_full = free < self.reserve_bytes;
-                if self.disk_is_full.swap(is_full, Ordering::Relaxed) != is_full {
+                let room = i64::try_from(free).unwrap_or(i64::MAX) - self.reserve_bytes as i64;
+                // Without a reserve the disk says itself that it is full.
+                self.room
+                    .store(if self.reserve_bytes == 0 { i64::MAX } else { room }, Ordering::Relaxed);
+                let is_full = self.is_full();
+                if self.told_full.swap(is_full, Ordering::Relaxed) != is_full {
                     let reserve = self.reserve_bytes;
                     if is_full {
                         tracing::error!(
@@ -191,23 +199,25 @@ impl Node {
     }
 
     fn remove_due(&self, now: u64) {
-        let mut due = Vec::new();
-        self.housekeeping.lock().to_remove.retain(|(at, path)| {
-            let is_due = *at <= now;
-            if is_due {
-                due.push(path.clone());
-            }
-            !is_due
-        });
-        for path in due {
-            let is_dir = path.to_string_lossy().ends_with(super::open::DELETE_SUFFIX);
-            let removed = if is_dir {
-                self.disk.remove_dir_all(&path)
-            } else {
-                self.disk.remove_file(&path)
-            };
-            if let Err(error) = removed {
-                tracing::debug!(path = %path.display(), %error, "cannot remove what is out of use");
+        let mut state = self.housekeeping.lock();
+        let (dirs, later) = std::mem::take(&mut state.to_remove)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
+        state.to_remove = later;
+        let (files, later) = std::mem::take(&mut state.to_remove_from)
+            .into_iter()
+            .partition(|(at, ..)| *at <= now);
+        state.to_remove_from = later;
+        drop(state);
+        let (dirs, files): (Vec<_>, Vec<_>) = (dirs, files);
+        for (_, dir) in dirs {
+            warn_unless_removed(&dir, self.disk.remove_dir_all(&dir));
+        }
+        for (_, files, paths) in files {
+            // Of a topic that is gone they go with its directory, and here may be another's.
+            let Some(_present) = files.hold() else { continue };
+            for path in paths {
+                warn_unless_removed(&path, self.disk.remove_file(&path));
             }
         }
     }
@@ -225,23 +235,38 @@ impl Node {
         self.trim();
     }
 
-    /// Removes expired segments where the successor is durable.
+    /// Removes expired segments where the successor is durable: one sync of the journal for all.
     fn trim(&self) {
         let waiting = std::mem::take(&mut self.housekeeping.lock().to_trim);
+        let mut noted = Vec::new();
         for (partition, base) in waiting {
-            match self.remove_segments(&partition, base) {
-                Ok(true) => {}
-                Ok(false) if partition.out_of_service().is_some() => {}
-                Ok(false) => self.housekeeping.lock().to_trim.push((partition, base)),
+            match self.note_removal(&partition, base) {
+                Ok(true) => noted.push((partition, base)),
+                Ok(false) if partition.is_closed() || partition.out_of_service().is_some() => {}
+                Ok(false) => {
+                    self.queue.push(&partition);
+                    self.housekeeping.lock().to_trim.push((partition, base));
+                }
                 Err(error) => tracing::error!(%partition, error, "cannot remove expired segments"),
             }
         }
+        if noted.is_empty() {
+            return;
+        }
+        if let Err(error) = self.journal.sync() {
+            tracing::error!(%error, "cannot remove expired segments");
+            return;
+        }
+        for (partition, base) in noted {
+            self.remove_segments(&partition, base);
+        }
     }
 
-    /// Order: the segment that stays is synced, and its name; then the journal has its anchor, a mark in it, and that those
-    /// before it are dropped, synced; then the old ones go. Otherwise a crash could leave a mark in a segment that is gone,
-    /// which is damage, or any of the old ones, and nobody would know that the others are to go as well.
-    fn remove_segments(&self, partition: &Arc<Partition>, base: i64) -> Result<bool, String> {
+    /// The first step of a removal; whether it could be done yet. Order: the segment that stays is synced, and its name;
+    /// then the journal has its anchor, a mark in it, and that those before it are dropped, synced; then the old ones go.
+    /// Otherwise a crash could leave a mark in a segment that is gone, which is damage, or any of the old ones, and nobody
+    /// would know that the others are to go as well.
+    fn note_removal(&self, partition: &Arc<Partition>, base: i64) -> Result<bool, String> {
         let noted = partition.with_replica(|replica| {
             let Some(synced) = replica.synced_end().filter(|end| end.segment_base >= base) else {
                 return Ok(None);
@@ -259,25 +284,27 @@ impl Node {
                 .chain([Record::AnchorsDropped { below: base }])
                 .map(|record| (partition.id, record))
                 .collect();
-            Ok(Some(self.journal.append(&records).map_err(|error| error.to_string())))
+            let noted = self.journal.append(&records);
+            if noted.is_err() {
+                replica.mark_refused();
+            }
+            Ok(Some(noted.map_err(|error| error.to_string())))
         });
-        let Some(noted) = noted.flatten() else {
-            self.queue.push(partition);
-            return Ok(false);
-        };
-        noted?;
-        self.journal.sync().map_err(|error| error.to_string())?;
-        let Some(aside) = partition.with_replica(|replica| replica.remove_before(base)) else {
-            return Ok(false);
-        };
-        let delay = partition.settings().log.file_delete_delay_ms.max(0) as u64;
-        let now = self.clock.monotonic_ms();
-        let mut state = self.housekeeping.lock();
-        for path in aside {
-            state.remove_later(path, now + delay);
+        match noted.flatten() {
+            Some(noted) => noted.map(|_| true),
+            None => Ok(false),
         }
+    }
+
+    /// The second step: the journal is synced.
+    fn remove_segments(&self, partition: &Arc<Partition>, base: i64) {
+        let Some(aside) = partition.with_replica(|replica| replica.remove_before(base)) else {
+            return;
+        };
+        let due_ms = self.clock.monotonic_ms() + partition.settings().log.file_delete_delay_ms.max(0) as u64;
+        let files = partition.reader().files().clone();
+        self.housekeeping.lock().to_remove_from.push((due_ms, files, aside));
         tracing::info!(%partition, log_start_offset = base, "expired segments are removed");
-        Ok(true)
     }
 
     fn release_idle(&self, wall: i64) {
@@ -286,6 +313,12 @@ impl Node {
             partition.prune_waiters();
             let _ = partition.with_replica(|replica| replica.with_log(|log| log.expire_producers(wall)));
         }
+    }
+}
+
+fn warn_unless_removed(path: &Path, removed: std::io::Result<()>) {
+    if let Err(error) = removed {
+        tracing::debug!(path = %path.display(), %error, "cannot remove what is out of use");
     }
 }
 

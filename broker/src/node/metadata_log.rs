@@ -3,13 +3,15 @@
 //! Invariant: what is decided sees every record that was appended; what is shown, and acted on, is committed. One
 //! operation is one batch, so it is whole or absent.
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use consensus::{Append, AppendError};
 use storage::compression::Codec;
-use storage::log::{LogError, LogReader};
-use storage::record_batch::{BatchBuilder, BatchHeader, ProducedBatch, Records};
+use storage::disk::read_exact_at;
+use storage::log::{HeaderWalk, LOG, LogError, LogFiles, LogReader, Step, parse_name};
+use storage::record_batch::{BatchBuilder, BatchHeader, ProducedBatch, Records, verify_crc};
 use uuid::Uuid;
 
 use super::partition::Partition;
@@ -34,7 +36,10 @@ pub enum MetadataError {
     #[error("the metadata log cannot be read: {0}")]
     Log(#[from] LogError),
     /// A batch, a record or what it says makes no sense.
-    #[error("the metadata log makes no sense at offset {offset}: {reason}")]
+    #[error(
+        "the metadata log makes no sense at offset {offset}: {reason}: restore the data directory from a copy, or run `weir \
+         log repair --accept-loss` on its partition"
+    )]
     Content {
         /// The offset.
         offset: i64,
@@ -98,32 +103,98 @@ impl Appended {
     }
 }
 
-/// The image after `image` and all records up to the high watermark.
-pub(super) fn replay(reader: &Arc<LogReader>, image: &Image) -> Result<Image, MetadataError> {
+/// The image after `image` and all records up to the high watermark. Told of each record: `see`.
+pub(super) fn replay(
+    reader: &Arc<LogReader>,
+    image: &Image,
+    mut see: impl FnMut(&Record),
+) -> Result<Image, MetadataError> {
     let limit = reader.high_watermark();
-    let mut builder = ImageBuilder::after(image);
-    let mut next = (image.offset() + 1).max(reader.start_offset());
-    let mut epoch = image.epoch();
-    while next < limit.offset {
-        let Some(slice) = reader.read(next, limit, READ_BYTES)? else {
+    let mut replay = Replay::after(image, reader.start_offset());
+    while replay.next < limit.offset {
+        let Some(slice) = reader.read(replay.next, limit, READ_BYTES)? else {
             break;
         };
-        let content = |reason: String| MetadataError::Content { offset: next, reason };
-        let mut bytes = Bytes::from(slice.read().map_err(|error| content(error.to_string()))?);
-        while !bytes.is_empty() {
-            let content = |reason: String| MetadataError::Content { offset: next, reason };
-            let header = BatchHeader::parse(&bytes).map_err(|error| content(error.to_string()))?;
-            let batch = bytes.split_to(header.size().min(bytes.len()));
-            let records = Records::new(&batch, MAX_BATCH_BYTES).map_err(|error| content(error.to_string()))?;
-            for record in records {
-                let record = record.map_err(|error| content(error.to_string()))?;
-                let value = record.value.unwrap_or_default();
-                let change = Record::decode(&value).map_err(|error| content(error.to_string()))?;
-                builder.apply(&change).map_err(|error| content(error.to_string()))?;
-            }
-            epoch = header.leader_epoch;
-            next = header.next_offset();
+        let bytes = slice.read().map_err(|error| replay.senseless(error))?;
+        replay.apply(bytes.into(), &mut see)?;
+    }
+    Ok(replay.finish())
+}
+
+/// The image that the files of a node that is stopped give, below the offset `end`; up to there they were verified.
+pub(crate) fn replay_files(files: &LogFiles, end: i64, cluster_id: &str) -> Result<Image, MetadataError> {
+    let unreadable = |error: io::Error| MetadataError::Content {
+        offset: 0,
+        reason: error.to_string(),
+    };
+    let entries = files.disk.list(&files.dir).map_err(unreadable)?;
+    let mut bases: Vec<i64> = entries
+        .iter()
+        .filter_map(|entry| parse_name(&entry.name))
+        .filter_map(|(base, suffix)| (suffix == LOG && base < end).then_some(base))
+        .collect();
+    bases.sort_unstable();
+    let mut replay = Replay::after(&Image::empty(cluster_id), bases.first().copied().unwrap_or(0));
+    for base in bases {
+        let file = files.disk.open(&files.path(base, LOG)).map_err(unreadable)?;
+        let size = file.len().map_err(unreadable)?;
+        let mut walk = HeaderWalk::new(file.clone(), 0, size);
+        while replay.next < end
+            && let Step::Batch { position, header } = walk.step().map_err(unreadable)?
+        {
+            let mut bytes = vec![0; header.size()];
+            read_exact_at(&*file, &mut bytes, position).map_err(unreadable)?;
+            replay.apply(bytes.into(), &mut |_| ())?;
         }
     }
-    Ok(builder.finish(next - 1, epoch))
+    Ok(replay.finish())
+}
+
+/// An image on its way.
+struct Replay {
+    builder: ImageBuilder,
+    next: i64,
+    epoch: i32,
+}
+
+impl Replay {
+    fn after(image: &Image, start: i64) -> Self {
+        Replay {
+            builder: ImageBuilder::after(image),
+            next: (image.offset() + 1).max(start),
+            epoch: image.epoch(),
+        }
+    }
+
+    fn senseless(&self, reason: impl ToString) -> MetadataError {
+        MetadataError::Content {
+            offset: self.next,
+            reason: reason.to_string(),
+        }
+    }
+
+    /// Applies whole batches, and tells of each record.
+    fn apply(&mut self, mut bytes: Bytes, see: &mut dyn FnMut(&Record)) -> Result<(), MetadataError> {
+        while !bytes.is_empty() {
+            let header = BatchHeader::parse(&bytes).map_err(|error| self.senseless(error))?;
+            let batch = bytes.split_to(header.size().min(bytes.len()));
+            // A wrong name here would cost a topic.
+            verify_crc(&batch, &header).map_err(|error| self.senseless(error))?;
+            let records = Records::new(&batch, MAX_BATCH_BYTES).map_err(|error| self.senseless(error))?;
+            for record in records {
+                let record = record.map_err(|error| self.senseless(error))?;
+                let change = Record::decode(&record.value.unwrap_or_default());
+                let change = change.map_err(|error| self.senseless(error))?;
+                see(&change);
+                self.builder.apply(&change).map_err(|error| self.senseless(error))?;
+            }
+            self.epoch = header.leader_epoch;
+            self.next = header.next_offset();
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Image {
+        self.builder.finish(self.next - 1, self.epoch)
+    }
 }

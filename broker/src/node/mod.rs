@@ -12,6 +12,7 @@ mod open;
 mod partition;
 mod scrub;
 mod start;
+mod strays;
 mod sync_topics;
 pub mod topic_id;
 mod topics;
@@ -20,6 +21,7 @@ mod waiters;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -33,6 +35,11 @@ use storage::log::StopKind;
 use storage::record_batch::ProducedBatch;
 use tokio::sync::watch;
 use uuid::Uuid;
+
+pub(crate) use data_dir::read as read_meta;
+pub(crate) use metadata_log::replay_files;
+pub(crate) use start::stop_kind;
+pub(crate) use strays::{is_partition_name, topic_id_of};
 
 pub use clock::{Clock, SystemClock};
 pub use data_dir::{DataDirError, FORMAT, Meta};
@@ -87,6 +94,8 @@ pub struct Node {
     image: ArcSwap<Image>,
     /// The image with all that was appended: what decisions see.
     appended: Mutex<Appended>,
+    /// Topics that the metadata says were deleted, as far as this life has read it: their directories may go.
+    deleted: Mutex<BTreeSet<Uuid>>,
     /// Held while committed metadata is applied.
     applying: Mutex<()>,
     /// The metadata offset up to which the image is applied, and its topics opened.
@@ -95,7 +104,10 @@ pub struct Node {
     housekeeping: Mutex<Housekeeping>,
     scrub: Mutex<scrub::Round>,
     scrub_counters: ScrubCounters,
-    disk_is_full: AtomicBool,
+    /// Bytes that may be appended before the reserve is touched, as far as was seen last.
+    room: AtomicI64,
+    /// The log was told that there is no room.
+    told_full: AtomicBool,
     reserve_bytes: u64,
     /// Bytes written to caching partitions since all of them were last sent to the flusher.
     cached_bytes: AtomicU64,
@@ -159,13 +171,19 @@ impl Node {
 
     /// Appends a batch to a partition that this node leads, and has it flushed.
     pub fn append(&self, partition: &Arc<Partition>, batch: &ProducedBatch) -> Result<Append, AppendError> {
-        if self.disk_is_full.load(Ordering::Relaxed) && !partition.topic.starts_with("__") {
+        if self.is_full() && !partition.topic.starts_with("__") {
             let path = partition.reader().files().dir.clone();
             return Err(storage::log::LogError::Full { path }.into());
         }
         let append = partition.append(batch, self.clock.wall_ms())?;
+        self.room.fetch_sub(batch.bytes.len() as i64, Ordering::Relaxed);
         self.written(partition, batch.bytes.len());
         Ok(append)
+    }
+
+    /// Whether there is no room but for the reserve: producers are refused.
+    pub fn is_full(&self) -> bool {
+        self.room.load(Ordering::Relaxed) <= 0
     }
 
     /// Sees to it that what was written to a partition is flushed: at once, or in time.
@@ -266,11 +284,25 @@ impl Node {
 
     /// Partitions that are out of service, each with the reason.
     pub fn out_of_service(&self) -> Vec<(String, String)> {
-        let topics = self.topics.load();
+        let topics = self.topics.load_full();
         let partitions = topics.partitions().chain(std::iter::once(&self.metadata));
-        partitions
+        let mut found: Vec<_> = partitions
             .filter_map(|partition| Some((partition.to_string(), partition.out_of_service()?)))
-            .collect()
+            .collect();
+        let image = self.image.load_full();
+        if topics.partitions().count() < image.partition_count() {
+            let is_open = |id, index| {
+                topics
+                    .by_id(id)
+                    .is_some_and(|topic| topic.partitions.contains_key(&index))
+            };
+            let missing = self
+                .held_here(&image)
+                .filter(|(topic, index, _)| !is_open(topic.id, *index));
+            let reason = "it could not be opened yet, which is tried every second: see the log";
+            found.extend(missing.map(|(topic, index, _)| (format!("{}-{index}", topic.name), reason.to_string())));
+        }
+        found
     }
 
     /// Lets the flusher's threads end once all that is queued is flushed. Nothing may be appended any more.

@@ -1,19 +1,17 @@
 //! Opens one partition: its directory, its log, its replica.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use consensus::{OpenReplica, Replica, ReplicaError};
-use storage::disk::{read_file, write_all_at};
+use parking_lot::Mutex;
+use storage::disk::write_all_at;
 use storage::journal::{GroupId, GroupState, Journal};
-use storage::log::{LogError, LogFiles, PARTITION_METADATA, Recovery, StopKind};
+use storage::log::{LogError, LogFiles, PARTITION_METADATA, Recovery, StopKind, is_own_name};
 use uuid::Uuid;
 
 use super::partition::{Partition, PartitionSettings};
-use super::topic_id;
-
-/// Suffix of a directory that is out of use and waits for its removal.
-pub(super) const DELETE_SUFFIX: &str = "-delete";
+use super::{strays, topic_id};
 
 /// What it takes to open a partition.
 pub(super) struct OpenPartition<'a> {
@@ -27,6 +25,8 @@ pub(super) struct OpenPartition<'a> {
     pub(super) state: GroupState,
     pub(super) stop: StopKind,
     pub(super) now_ms: i64,
+    /// Topics that were deleted.
+    pub(super) deleted: &'a Mutex<BTreeSet<Uuid>>,
     /// The filesystem was synced after [`OpenPartition::settle_lengths`].
     pub(super) is_filesystem_synced: bool,
 }
@@ -56,11 +56,15 @@ impl OpenPartition<'_> {
         let was_read = recovered.is_ok();
         let mut recovered = match recovered {
             Ok(recovered) => recovered,
+            Err(error) if self.state.synced_mark.is_none() => return Err(not_yet(&error)),
             Err(error) => recovery().unreadable(error.to_string()),
         };
         if let Some(damage) = &recovered.damage {
             tracing::error!(partition = %self.files.dir.display(), %damage, "quarantined");
         } else if let Err(error) = self.write_partition_metadata(&mut recovered.log) {
+            if self.state.synced_mark.is_none() {
+                return Err(not_yet(&error));
+            }
             recovered = recovery().unreadable(error.to_string());
         }
         let open = |recovered| {
@@ -99,42 +103,31 @@ impl OpenPartition<'_> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(io("list")(error)),
         };
-        match self.topic_id_on_disk().map_err(io("read the topic id of"))? {
+        match strays::topic_id_of(&**disk, &self.files.dir).map_err(io("read the topic id of"))? {
             Some(id) if id == self.id.topic_id => Ok(()),
-            Some(other) => {
-                let aside = PathBuf::from(format!(
-                    "{}.{}{DELETE_SUFFIX}",
-                    self.files.dir.display(),
-                    other.simple()
-                ));
-                disk.rename(&self.files.dir, &aside).map_err(io("rename"))
+            Some(other) if self.state.synced_mark.is_some() => {
+                let (own, other) = (topic_id::encode(self.id.topic_id), topic_id::encode(other));
+                Err(io("use")(std::io::Error::other(format!(
+                    "{PARTITION_METADATA} says that it is of the topic with id {other}, and {own} was written here: restore \
+                     that file"
+                ))))
             }
-            None if self.state.synced_mark.is_none() && !entries.is_empty() => {
+            Some(other) => {
+                let is_deleted = self.deleted.lock().contains(&other);
+                strays::move_aside(&**disk, &self.files.dir, Some(other), is_deleted).map_err(io("rename"))
+            }
+            None if self.state.synced_mark.is_some() || entries.is_empty() => Ok(()),
+            None if entries.iter().all(|entry| !entry.is_dir && is_own_name(&entry.name)) => {
                 disk.remove_dir_all(&self.files.dir).map_err(io("remove"))
             }
-            None => Ok(()),
+            None => strays::move_aside(&**disk, &self.files.dir, None, false).map_err(io("rename")),
         }
-    }
-
-    /// The topic that the directory says it belongs to; `None` where it says nothing that makes sense. A disk that refuses
-    /// the read is an error: a directory in doubt is not for removal.
-    fn topic_id_on_disk(&self) -> Result<Option<Uuid>, std::io::Error> {
-        let content = match read_file(&*self.files.disk, &self.files.dir.join(PARTITION_METADATA)) {
-            Ok(content) => content,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let text = String::from_utf8(content).unwrap_or_default();
-        Ok(text
-            .lines()
-            .find_map(|line| line.strip_prefix("topic_id: "))
-            .and_then(topic_id::decode))
     }
 
     /// Kafka's `partition.metadata`, durable with the first flush.
     fn write_partition_metadata(&self, log: &mut storage::log::Log) -> Result<(), std::io::Error> {
         let path = self.files.dir.join(PARTITION_METADATA);
-        if self.topic_id_on_disk()?.is_some() {
+        if strays::topic_id_of(&*self.files.disk, &self.files.dir)?.is_some() {
             if self.state.synced_mark.is_none() {
                 // Written in a life that may have ended before its first flush.
                 log.add_dirty(self.files.disk.open(&path)?);
@@ -151,4 +144,9 @@ impl OpenPartition<'_> {
         log.add_dirty(file);
         Ok(())
     }
+}
+
+/// Nothing of the partition was ever durable: nothing is lost if it is opened another time, say when the disk has room.
+fn not_yet(error: &dyn std::fmt::Display) -> ReplicaError {
+    ReplicaError::Panicked(error.to_string())
 }

@@ -221,7 +221,12 @@ impl Partition {
 
     pub(super) fn take_flush(&self, checkpoint: bool) -> Option<ReplicaFlush> {
         self.unflushed.store(0, Ordering::Relaxed);
-        self.replica.lock().take_flush(checkpoint)
+        let mut replica = self.replica.lock();
+        // It may write new files.
+        if self.is_closed() {
+            return None;
+        }
+        replica.take_flush(checkpoint)
     }
 
     /// A sync failed that new names in the partition's directory may have needed.
@@ -258,9 +263,13 @@ impl Partition {
         }
     }
 
+    /// `None` where the replica fails, or the topic is gone: its directory may be another's.
     pub(super) fn with_replica<T>(&self, act: impl FnOnce(&mut Replica) -> Result<T, ReplicaError>) -> Option<T> {
-        let result = act(&mut self.replica.lock());
-        match result {
+        let mut replica = self.replica.lock();
+        if self.is_closed() {
+            return None;
+        }
+        match act(&mut replica) {
             Ok(value) => Some(value),
             Err(error) => {
                 tracing::debug!(partition = %self, %error, "not done on a partition out of service");
@@ -274,11 +283,12 @@ impl Partition {
         self.replica.lock()
     }
 
-    /// The topic is gone: nothing more is appended, and nobody waits any longer.
+    /// The topic is gone: nothing more is appended, no file is made or renamed, and nobody waits any longer.
     pub(super) fn close(&self) {
-        let _no_append = self.replica.lock();
+        let no_append = self.replica.lock();
         self.closed.store(true, Ordering::Relaxed);
-        drop(_no_append);
+        drop(no_append);
+        self.reader.files().let_go();
         self.announce_failure();
     }
 

@@ -3,7 +3,6 @@
 //! Order: the metadata's group commits its own term's entry first; only then are directories made or removed and other
 //! groups opened. A directory that is missing while the journal has a synced mark for it is damage, not a new partition.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Arc, OnceLock};
@@ -12,7 +11,7 @@ use arc_swap::ArcSwap;
 use consensus::ReplicaError;
 use parking_lot::Mutex;
 use storage::disk::Disk;
-use storage::journal::{GroupId, Journal, JournalError, Record, RecoveredJournal};
+use storage::journal::{GroupId, Journal, JournalError, RecoveredJournal};
 use storage::log::{LogFiles, StopKind};
 use tokio::sync::watch;
 
@@ -20,13 +19,14 @@ use super::data_dir::{self, DataDirError, Meta};
 use super::flusher::{FlushCounters, FlushQueue};
 use super::housekeeping::Housekeeping;
 use super::metadata_log::{Appended, MetadataError, TOPIC, TOPIC_ID, replay};
-use super::open::{DELETE_SUFFIX, OpenPartition};
+use super::open::OpenPartition;
 use super::partition::{Partition, PartitionSettings};
 use super::scrub::ScrubCounters;
 use super::sync_topics::ApplyMetadata;
 use super::topics::TopicMap;
 use super::{Clock, Node, TopicSettings};
 use crate::controller::image::Image;
+use crate::controller::record::Record;
 
 /// What it takes to start a node.
 pub struct OpenNode {
@@ -79,6 +79,12 @@ pub enum StartError {
          kernel's log, check the filesystem, and restart the machine before the broker"
     )]
     Sync(std::io::Error),
+    /// Partitions without a journal.
+    #[error(
+        "{0} has partitions and no journal, which says what of them is whole: restore the data directory, its journal \
+         included, from a copy, or choose an empty --data-dir"
+    )]
+    JournalLost(PathBuf),
     /// The disk refused.
     #[error("cannot read {path}: {source}")]
     Io {
@@ -101,6 +107,9 @@ impl OpenNode {
             path: "the boot id".into(),
             source,
         })?;
+        if recovered.is_new {
+            self.check_new()?;
+        }
         let stop = stop_kind(&recovered, &boot_id);
         let journal = Arc::new(journal);
         let metadata = Arc::new(self.open_metadata(&journal, stop)?);
@@ -122,13 +131,15 @@ impl OpenNode {
             metadata,
             image: ArcSwap::from_pointee(image.clone()),
             appended: Mutex::new(Appended { image }),
+            deleted: Mutex::default(),
             applying: Mutex::new(()),
             applied: watch::Sender::new(0),
             observer: OnceLock::new(),
             housekeeping: Mutex::new(Housekeeping::default()),
             scrub: Mutex::default(),
             scrub_counters: ScrubCounters::default(),
-            disk_is_full: AtomicBool::new(false),
+            room: AtomicI64::new(i64::MAX),
+            told_full: AtomicBool::new(false),
             reserve_bytes: self.reserve_bytes,
             cached_bytes: AtomicU64::new(0),
             max_cached_bytes: self.max_cached_bytes,
@@ -136,9 +147,27 @@ impl OpenNode {
             retention_interval_ms: self.retention_interval_ms,
             this: this.clone(),
         });
+        node.measure_free_space();
         node.lead_metadata()?;
         node.load_topics(&recovered, &boot_id)?;
         Ok(node)
+    }
+
+    /// The journal is made before any partition: where there are partitions and it is new, it was lost. Without it nothing
+    /// tells what of them is whole.
+    fn check_new(&self) -> Result<(), StartError> {
+        let path = self.data_dir.clone();
+        let entries = self
+            .disk
+            .list(&path)
+            .map_err(|source| StartError::Io { path, source })?;
+        let has_data = entries
+            .iter()
+            .any(|entry| entry.is_dir && entry.name == format!("{TOPIC}-0"));
+        match has_data {
+            true => Err(StartError::JournalLost(self.data_dir.clone())),
+            false => Ok(()),
+        }
     }
 
     fn open_metadata(&self, journal: &Arc<Journal>, stop: StopKind) -> Result<Partition, ReplicaError> {
@@ -149,10 +178,7 @@ impl OpenNode {
         OpenPartition {
             topic: TOPIC.into(),
             id,
-            files: LogFiles {
-                disk: self.disk.clone(),
-                dir: self.data_dir.join(format!("{TOPIC}-0")),
-            },
+            files: LogFiles::new(self.disk.clone(), self.data_dir.join(format!("{TOPIC}-0"))),
             settings: self.metadata_settings.clone(),
             node_id: self.node_id,
             voters: &[self.node_id],
@@ -161,6 +187,7 @@ impl OpenNode {
             stop,
             now_ms: self.clock.wall_ms(),
             is_filesystem_synced: false,
+            deleted: &Mutex::default(),
         }
         .run()
         .map(|(partition, _)| partition)
@@ -184,11 +211,23 @@ impl Node {
     }
 
     fn load_topics(&self, recovered: &RecoveredJournal, boot_id: &str) -> Result<(), StartError> {
-        let image = replay(self.metadata.reader(), &self.image.load())?;
+        let image = replay(self.metadata.reader(), &self.image.load(), |record| {
+            if let Record::RemoveTopic(removed) = record {
+                self.deleted.lock().insert(removed.topic_id);
+            }
+        })?;
         self.appended.lock().image = image.clone();
         self.remove_strays(&image, recovered)?;
+        let began = self.clock.monotonic_ms();
         let is_filesystem_synced = self.sync_at_start(&image)?;
         let is_verified = self.open_topics(&image, is_filesystem_synced);
+        tracing::info!(
+            partitions = self.topics.load().partitions().count(),
+            out_of_service = self.out_of_service().len(),
+            last_stop = ?self.stop,
+            ms = self.clock.monotonic_ms() - began,
+            "the partitions are open"
+        );
         let offset = image.offset() + 1;
         self.image.store(Arc::new(image));
         self.applied.send_replace(offset);
@@ -206,67 +245,16 @@ impl Node {
         );
         Ok(())
     }
-
-    /// Removes the directories and the journal's groups of topics that the metadata no longer has.
-    fn remove_strays(&self, image: &Image, recovered: &RecoveredJournal) -> Result<(), StartError> {
-        let mut expected: BTreeSet<String> = BTreeSet::from([format!("{TOPIC}-0")]);
-        let mut groups: BTreeSet<GroupId> = BTreeSet::from([GroupId {
-            topic_id: TOPIC_ID,
-            partition: 0,
-        }]);
-        for topic in image.topics() {
-            for index in 0..topic.partitions.len() as i32 {
-                expected.insert(format!("{}-{index}", topic.name));
-                groups.insert(GroupId {
-                    topic_id: topic.id,
-                    partition: index,
-                });
-            }
-        }
-        let entries = self.disk.list(&self.data_dir).map_err(|source| StartError::Io {
-            path: self.data_dir.clone(),
-            source,
-        })?;
-        for entry in entries
-            .iter()
-            .filter(|entry| entry.is_dir && !expected.contains(&entry.name))
-        {
-            if !entry.name.ends_with(DELETE_SUFFIX) && !is_partition_name(&entry.name) {
-                continue;
-            }
-            let dir = self.data_dir.join(&entry.name);
-            tracing::info!(dir = %dir.display(), "removing the directory of a deleted topic");
-            if let Err(error) = self.disk.remove_dir_all(&dir) {
-                tracing::warn!(dir = %dir.display(), %error, "cannot remove it");
-            }
-        }
-        let gone: Vec<_> = recovered
-            .groups
-            .keys()
-            .filter(|group| !groups.contains(group))
-            .map(|&group| (group, Record::GroupRemoved))
-            .collect();
-        if !gone.is_empty() {
-            self.journal.append_lazily(&gone, self.clock.monotonic_ms())?;
-        }
-        Ok(())
-    }
 }
 
-fn stop_kind(journal: &RecoveredJournal, boot_id: &str) -> StopKind {
+/// How the broker stopped, by its journal and the machine's boot id.
+pub(crate) fn stop_kind(journal: &RecoveredJournal, boot_id: &str) -> StopKind {
     match &journal.last_boot_id {
         _ if journal.clean_shutdown => StopKind::Clean,
         Some(last) if last == boot_id => StopKind::Killed,
         // Without a start noted nothing was acknowledged.
         _ => StopKind::Rebooted,
     }
-}
-
-/// `<topic>-<number>`: what a partition's directory is called.
-fn is_partition_name(name: &str) -> bool {
-    name.rsplit_once('-').is_some_and(|(topic, index)| {
-        !topic.is_empty() && !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit())
-    })
 }
 
 /// The node's identity, for messages.

@@ -8,9 +8,10 @@ use storage::log::{LogFiles, StopKind};
 
 use super::Node;
 use super::metadata_log::{MetadataError, replay};
-use super::open::{DELETE_SUFFIX, OpenPartition};
+use super::open::OpenPartition;
 use super::partition::{HighWatermarkObserver, Partition, PartitionSettings};
 use super::start::StartError;
+use super::strays::DELETE_SUFFIX;
 use crate::controller::image::{Image, Overrides, ResourceType, Topic};
 
 /// How long the directory of a deleted topic stays for readers that are at it, in milliseconds.
@@ -43,7 +44,7 @@ impl Node {
     fn apply_metadata(&self) -> Result<(), MetadataError> {
         let _one_at_a_time = self.applying.lock();
         let before = self.image.load_full();
-        let after = Arc::new(replay(self.metadata.reader(), &before)?);
+        let after = Arc::new(replay(self.metadata.reader(), &before, |_| ())?);
         self.remove_topics(&before, &after);
         self.open_topics(&after, false);
         self.configure(&before, &after);
@@ -55,6 +56,7 @@ impl Node {
 
     fn remove_topics(&self, before: &Image, after: &Image) {
         for topic in before.topics().filter(|topic| after.topic_by_id(topic.id).is_none()) {
+            self.deleted.lock().insert(topic.id);
             let mut removed = None;
             self.topics.update(|topics| removed = topics.remove(topic.id));
             let Some(local) = removed else { continue };
@@ -141,7 +143,7 @@ impl Node {
     }
 
     /// The partitions of the image that have a replica on this node: topic, index, voters.
-    fn held_here<'a>(&self, image: &'a Image) -> impl Iterator<Item = (&'a Arc<Topic>, i32, Vec<u64>)> {
+    pub(super) fn held_here<'a>(&self, image: &'a Image) -> impl Iterator<Item = (&'a Arc<Topic>, i32, Vec<u64>)> {
         let own = self.meta.node_id;
         let of_topic = |topic: &'a Arc<Topic>| topic.partitions.iter().zip(0..).map(move |it| (topic, it));
         image
@@ -203,10 +205,7 @@ impl Node {
         OpenPartition {
             topic: topic.name.clone(),
             id,
-            files: LogFiles {
-                disk: self.disk.clone(),
-                dir: self.data_dir.join(format!("{}-{index}", topic.name)),
-            },
+            files: LogFiles::new(self.disk.clone(), self.data_dir.join(format!("{}-{index}", topic.name))),
             settings: self.settings_of(&topic.name, image),
             node_id: self.meta.node_id,
             voters,
@@ -215,6 +214,7 @@ impl Node {
             stop: self.stop_of(id),
             now_ms: self.clock.wall_ms(),
             is_filesystem_synced: false,
+            deleted: &self.deleted,
         }
     }
 

@@ -1,5 +1,8 @@
 //! What a node does with a replica that broke, and how it opens many partitions after a kill.
 
+mod deleted;
+mod strays;
+
 use consensus::Append;
 
 use crate::api::test_node::{TestNode, batch};

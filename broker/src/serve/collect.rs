@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::controller::topic_name::CONSUMER_OFFSETS_TOPIC;
+use crate::coordinator::{Coordinators, Service};
 use crate::metrics::{Collector, Kind, TextWriter};
 use crate::node::{Node, Partition};
 
@@ -12,11 +14,12 @@ const MAX_SERIES: usize = 10_000;
 /// Reads a node.
 pub(super) struct NodeCollector {
     node: Arc<Node>,
+    coordinators: Arc<Coordinators>,
 }
 
 impl NodeCollector {
-    pub(super) fn new(node: Arc<Node>) -> Self {
-        NodeCollector { node }
+    pub(super) fn new(node: Arc<Node>, coordinators: Arc<Coordinators>) -> Self {
+        NodeCollector { node, coordinators }
     }
 }
 
@@ -53,13 +56,19 @@ impl Collector for NodeCollector {
             "Offset below which a partition's records are committed",
             &|p| p.reader().high_watermark().offset as f64,
         );
-        let out_of_service = self.node.out_of_service();
+        // A partition whose log is in order is out of service all the same when its groups cannot be loaded.
+        let damaged = self.node.out_of_service();
+        let without_groups = self.coordinators.not_serving().into_iter().filter(|(index, service)| {
+            let partition = format!("{CONSUMER_OFFSETS_TOPIC}-{index}");
+            matches!(service, Service::Closed(_)) && !damaged.iter().any(|(name, _)| *name == partition)
+        });
+        let out_of_service = damaged.len() + without_groups.count();
         out.family(
             "weir_partitions_out_of_service",
             Kind::Gauge,
             "Partitions quarantined, or down until a restart",
         );
-        out.sample(&[], out_of_service.len() as f64);
+        out.sample(&[], out_of_service as f64);
         let (counters, scrub) = (self.node.flush_counters(), self.node.scrub_counters());
         for (name, help, counter) in [
             ("weir_flush_passes_total", "Passes of the flushers", &counters.passes),

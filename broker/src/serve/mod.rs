@@ -13,7 +13,7 @@ mod signals;
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -128,7 +128,10 @@ async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeE
     let (kafka_address, admin_address) = (local(&kafka), local(&admin));
     let _lock = lock_data_dir(&config)?;
     let opening = config.clone();
-    let node = stop.or_exit(move || open_node(&opening)).await.map_err(ServeError::Threads)??;
+    let node = stop
+        .or_exit(move || open_node(&opening))
+        .await
+        .map_err(ServeError::Threads)??;
     let flushers = start_flushers(&node)?;
     register(&node, &config, &kafka).await?;
 
@@ -142,8 +145,11 @@ async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeE
     let observers: Vec<Arc<dyn TopicObserver>> = vec![live_config, watch.clone(), coordinators.clone()];
     node.set_observer(Arc::new(Observers::new(observers)));
     tokio::spawn(quotas::follow(watch, context.config.clone(), server.clone()));
-    let readiness = Arc::new(readiness::NodeReadiness::new(node.clone()));
-    metrics.register(Arc::new(collect::NodeCollector::new(node.clone())));
+    let readiness = Arc::new(readiness::NodeReadiness::new(node.clone(), coordinators.clone()));
+    metrics.register(Arc::new(collect::NodeCollector::new(
+        node.clone(),
+        coordinators.clone(),
+    )));
     metrics.register(coordinators.clone());
     tokio::spawn(coordinators.clone().run_timers());
     server.listen(kafka);
@@ -170,6 +176,7 @@ async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeE
             "connections had requests in flight when the time was over"
         );
     }
+    context.stop().await;
     // The pass that runs ends, and no other begins, before the node is stopped.
     ending.send_replace(true);
     for background in [housekeeping, scrub] {
@@ -252,7 +259,7 @@ fn local(listener: &TcpListener) -> String {
 
 fn lock_data_dir(config: &BrokerConfig) -> Result<DirLock, ServeError> {
     let path = config.data_dir.clone();
-    std::fs::create_dir_all(&path).map_err(|source| ServeError::DataDir {
+    make_dir(&path).map_err(|source| ServeError::DataDir {
         path: path.clone(),
         source,
     })?;
@@ -261,6 +268,24 @@ fn lock_data_dir(config: &BrokerConfig) -> Result<DirLock, ServeError> {
         Err(LockError::Io { source, .. }) => Err(ServeError::DataDir { path, source }),
         Err(held) => Err(held.into()),
     }
+}
+
+/// Makes a directory, its parents as well, and makes the names of all durable.
+fn make_dir(path: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|it| !it.as_os_str().is_empty() && !it.exists())
+        .collect();
+    std::fs::create_dir_all(path)?;
+    for parent in missing.iter().filter_map(|made| made.parent()) {
+        let parent = if parent.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            parent
+        };
+        std::fs::File::open(parent)?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn open_node(config: &Arc<BrokerConfig>) -> Result<Arc<Node>, ServeError> {

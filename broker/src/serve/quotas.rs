@@ -121,7 +121,9 @@ mod tests {
 
     #[tokio::test]
     async fn names_of_hosts_are_looked_up() {
-        let quotas = of(&network("localhost:3,10.0.0.1:5,[::ffff:10.0.0.2]:6")).await.unwrap();
+        let quotas = of(&network("localhost:3,10.0.0.1:5,[::ffff:10.0.0.2]:6"))
+            .await
+            .unwrap();
         let of = |address: &str| quotas.per_ip_overrides.get(&address.parse().unwrap()).copied();
         assert!(of("127.0.0.1") == Some(3) || of("::1") == Some(3), "{quotas:?}");
         assert_eq!((of("10.0.0.1"), of("10.0.0.2")), (Some(5), Some(6)));

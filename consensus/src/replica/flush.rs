@@ -66,6 +66,13 @@ impl Replica {
         self.run(|core| Ok(core.take_mark())).unwrap_or_default()
     }
 
+    /// The journal did not take what [`Replica::take_mark`] answered: it is told again.
+    pub fn mark_refused(&mut self) {
+        if let State::Up(core) = &mut self.state {
+            core.mark_refused();
+        }
+    }
+
     /// The journal's record for the first step of removing old segments: the anchor of the segment that becomes the
     /// first one. It has to be synced, with the log's flush, before [`Replica::remove_before`]. `None` while the synced
     /// mark is still in a segment that would go: flush, and ask again.
@@ -82,9 +89,12 @@ impl Replica {
                 .collect();
             if let Err(error) = core.journal.append(&records) {
                 tracing::warn!(group = ?core.group, %error, "cannot note how far the partition is synced");
-                core.marked = None;
+                core.mark_refused();
                 return Ok(None);
             }
+            let raft_log = &core.node.raft.raft_log;
+            let committed = raft_log.committed.min(raft_log.persisted);
+            core.raft_log().cap_anchor(base, committed);
             Ok(core.anchor_record(base))
         })
         .ok()
@@ -191,6 +201,12 @@ impl Core {
             records.push(self.checkpoint_record(self.applied));
         }
         records
+    }
+
+    pub(super) fn mark_refused(&mut self) {
+        self.marked = None;
+        // Which of them it was is not known any more.
+        self.new_anchors = self.node.store().anchored().collect();
     }
 
     /// The log is about to be cut at `to`, behind `index`: moves the journal's mark back, durably, if it reaches that

@@ -362,7 +362,7 @@ impl Replica {
     pub fn quarantine(&mut self, damage: Damage, end: LogPosition) {
         if let State::Up(core) = &mut self.state {
             tracing::error!(group = ?self.group, %damage, "the partition is quarantined");
-            core.raft_log().log.quarantine(damage.clone(), end);
+            core.raft_log().log.quarantine_noted(damage.clone(), end);
             self.state = State::Quarantined(damage);
         }
     }

@@ -95,6 +95,8 @@ pub struct RecoveredJournal {
     pub last_boot_id: Option<String>,
     /// Whether the very last thing written was [`Journal::stopped`].
     pub clean_shutdown: bool,
+    /// Whether there was none: nothing was ever written in this data directory, or the journal was lost.
+    pub is_new: bool,
 }
 
 /// The journal of a node, shared by its groups and its flusher threads.
@@ -165,6 +167,12 @@ impl Journal {
     /// start.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<(Journal, RecoveredJournal), JournalError> {
         recovery::open(disk, dir)
+    }
+
+    /// What [`Journal::open`] would find in the data directory `dir`, without a change to anything there; `None` where
+    /// no journal was ever in use. For a directory that no node holds.
+    pub fn inspect(disk: &dyn Disk, dir: &Path) -> Result<Option<RecoveredJournal>, JournalError> {
+        recovery::inspect(disk, dir)
     }
 
     /// Writes the records, together, behind all before, and answers the position that a sync must reach to cover them.

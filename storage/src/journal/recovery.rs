@@ -25,6 +25,16 @@ pub(super) fn file_path(dir: &Path, generation: u64) -> PathBuf {
     dir.join(format!("{generation:020}{SUFFIX}"))
 }
 
+/// Reads the journal as [`open`] does, and changes nothing; `None` where none was ever in use.
+pub(super) fn inspect(disk: &dyn Disk, data_dir: &Path) -> Result<Option<RecoveredJournal>, JournalError> {
+    let dir = data_dir.join(DIRECTORY);
+    let generations = match generations(disk, &dir) {
+        Err(JournalError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        found => found?,
+    };
+    Ok(newest_whole(disk, &dir, &generations)?.map(|found| found.recovered()))
+}
+
 pub(super) fn open(disk: Arc<dyn Disk>, data_dir: &Path) -> Result<(Journal, RecoveredJournal), JournalError> {
     let dir = data_dir.join(DIRECTORY);
     disk.create_dir_all(&dir)
@@ -32,36 +42,19 @@ pub(super) fn open(disk: Arc<dyn Disk>, data_dir: &Path) -> Result<(Journal, Rec
     disk.sync_dir(data_dir)
         .map_err(|error| JournalError::io("sync", data_dir, error))?;
     let generations = generations(&*disk, &dir)?;
-    let mut whole = None;
-    let mut not_whole = Vec::new();
-    for &generation in generations.iter().rev() {
-        let found = read(&*disk, &dir, generation)?;
-        if found.mirror.complete {
-            whole = Some(found);
-            break;
-        }
-        not_whole.push(found);
-    }
-    let found = match whole {
+    let mut is_new = false;
+    let found = match newest_whole(&*disk, &dir, &generations)? {
         Some(found) => found,
-        // A first start that died here: nothing was ever appended.
-        None if not_whole
-            .iter()
-            .all(|f| f.file.generation == FIRST_GENERATION && f.len <= UNUSED) =>
-        {
+        None => {
+            is_new = true;
             remove(&*disk, &dir, &generations, None)?;
             begin(&*disk, &dir)?
         }
-        None => return Err(JournalError::NoWholeGeneration { dir }),
     };
-    let clean_shutdown = found.mirror.stopped && found.file.len == found.len as u64;
+    let recovered = found.recovered();
     let file = cut_tail(found.file, found.len)?;
     remove(&*disk, &dir, &generations, Some(file.generation))?;
-    let recovered = RecoveredJournal {
-        groups: found.mirror.groups.clone(),
-        last_boot_id: found.mirror.boot_id.clone(),
-        clean_shutdown,
-    };
+    let recovered = RecoveredJournal { is_new, ..recovered };
     let state = State {
         synced: file.len,
         urgent_end: 0,
@@ -90,6 +83,34 @@ struct Found {
     /// Bytes in the file, bad tail included.
     len: usize,
     mirror: Mirror,
+}
+
+impl Found {
+    fn recovered(&self) -> RecoveredJournal {
+        RecoveredJournal {
+            groups: self.mirror.groups.clone(),
+            last_boot_id: self.mirror.boot_id.clone(),
+            clean_shutdown: self.mirror.stopped && self.file.len == self.len as u64,
+            is_new: false,
+        }
+    }
+}
+
+/// The generation that counts; `None` where there is none, or a first start died while it made one.
+fn newest_whole(disk: &dyn Disk, dir: &Path, generations: &[u64]) -> Result<Option<Found>, JournalError> {
+    let mut is_unused = true;
+    for &generation in generations.iter().rev() {
+        let found = read(disk, dir, generation)?;
+        if found.mirror.complete {
+            return Ok(Some(found));
+        }
+        // A first start that died here: nothing was ever appended.
+        is_unused &= generation == FIRST_GENERATION && found.len <= UNUSED;
+    }
+    match is_unused {
+        true => Ok(None),
+        false => Err(JournalError::NoWholeGeneration { dir: dir.to_owned() }),
+    }
 }
 
 /// The generations that have a file, in order.

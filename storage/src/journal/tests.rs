@@ -91,6 +91,7 @@ fn the_file_is_as_drawn() {
     assert_eq!(
         recovered,
         RecoveredJournal {
+            is_new: true,
             groups: BTreeMap::new(),
             last_boot_id: None,
             clean_shutdown: false

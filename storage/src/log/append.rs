@@ -173,8 +173,12 @@ impl Log {
         }
         let end = self.reader.end();
         // The indexes first: once the segment counts as sealed its indexes are read from the files.
-        old.with_live(LiveIndex::note_time);
-        let indexes = self.write_new_index_entries().map_err(|error| {
+        let write = |log: &mut Self| {
+            log.mend_index()?;
+            old.with_live(LiveIndex::note_time);
+            log.write_new_index_entries()
+        };
+        let indexes = write(self).map_err(|error| {
             let path = self.files.path(old.base_offset(), INDEX);
             LogError::io("write", &path, error)
         })?;

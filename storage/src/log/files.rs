@@ -4,6 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::{RwLock, RwLockReadGuard};
+
 use super::error::LogError;
 use super::segment::create_or_empty;
 use crate::disk::{Disk, DiskFile, write_all_at};
@@ -25,6 +27,9 @@ pub const LEADER_EPOCH_CHECKPOINT: &str = "leader-epoch-checkpoint";
 /// Kafka's file with the topic id.
 pub const PARTITION_METADATA: &str = "partition.metadata";
 
+/// The note of damage that was found while the partition served.
+pub const DAMAGE: &str = "damage";
+
 /// One partition's directory.
 #[derive(Debug, Clone)]
 pub struct LogFiles {
@@ -32,9 +37,31 @@ pub struct LogFiles {
     pub disk: Arc<dyn Disk>,
     /// `<topic>-<partition>`.
     pub dir: PathBuf,
+    /// Whether the directory's name is another's now, as after the topic was deleted. Held while names in it are changed.
+    is_gone: Arc<RwLock<bool>>,
 }
 
 impl LogFiles {
+    /// The directory of one partition on `disk`.
+    pub fn new(disk: Arc<dyn Disk>, dir: PathBuf) -> Self {
+        LogFiles {
+            disk,
+            dir,
+            is_gone: Arc::default(),
+        }
+    }
+
+    /// The directory's name is about to become another's. From now on nothing that belongs to this log makes, renames or
+    /// removes a file under it; what is at it ends first.
+    pub fn let_go(&self) {
+        *self.is_gone.write() = true;
+    }
+
+    /// Keeps the directory's name for this log; `None` if it is another's already.
+    pub fn hold(&self) -> Option<RwLockReadGuard<'_, bool>> {
+        Some(self.is_gone.read()).filter(|is_gone| !**is_gone)
+    }
+
     /// The file of a segment (or snapshot) with this offset in its name.
     pub fn path(&self, offset: i64, suffix: &str) -> PathBuf {
         self.dir.join(format!("{offset:020}.{suffix}"))
@@ -52,6 +79,7 @@ impl LogFiles {
 
     /// Replaces a small file as a whole. Its bytes are durable, its name is not.
     pub(super) fn put_in_place(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let _held = self.hold().ok_or(io::ErrorKind::NotFound)?;
         let (temporary, file) = self.write_aside(path, content)?;
         file.sync_data()?;
         self.disk.rename(&temporary, path)
@@ -74,6 +102,12 @@ impl LogFiles {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a file in a partition's directory is one that a log makes.
+pub fn is_own_name(name: &str) -> bool {
+    let name = name.strip_suffix(TEMPORARY).unwrap_or(name);
+    parse_name(name).is_some() || [LEADER_EPOCH_CHECKPOINT, PARTITION_METADATA, DAMAGE].contains(&name)
 }
 
 /// The offset and the suffix of a segment's or snapshot's file name, `None` for other names.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::MutexGuard;
+use parking_lot::{MutexGuard, RwLockReadGuard};
 
 use super::error::LogError;
 use super::files::{INDEX, LEADER_EPOCH_CHECKPOINT, SNAPSHOT, TIME_INDEX, parse_name};
@@ -81,6 +81,7 @@ impl LogFlush {
     /// After the data is durable: writes the small files that speak of it, under temporary names and unsynced. `None`
     /// where there are none, or the log was cut meanwhile. A failure here costs only time at the next start.
     pub fn begin_checkpoint(&self) -> Option<CheckpointFiles<'_>> {
+        let present = self.files.hold()?;
         let cuts = self.shared.cuts();
         if *cuts != self.cuts || self.after.is_empty() {
             return None;
@@ -99,6 +100,7 @@ impl LogFlush {
             flush: self,
             written,
             _no_cut: cuts,
+            _present: present,
         })
     }
 
@@ -122,6 +124,8 @@ pub struct CheckpointFiles<'a> {
     written: Vec<(PathBuf, &'a Path, Arc<dyn DiskFile>)>,
     /// While this is held the log is not cut.
     _no_cut: MutexGuard<'a, u64>,
+    /// While this is held the directory keeps its name.
+    _present: RwLockReadGuard<'a, bool>,
 }
 
 impl CheckpointFiles<'_> {
@@ -239,7 +243,8 @@ impl Log {
     fn checkpoint(&mut self, after: &mut Vec<(PathBuf, Vec<u8>)>, obsolete: &mut Vec<PathBuf>) {
         self.dirty.checkpoint_due = false;
         self.since_checkpoint = (0, 0);
-        match self.write_new_index_entries() {
+        let written = self.mend_index().and_then(|()| self.write_new_index_entries());
+        match written {
             Ok(files) => self.dirty.files.extend(files),
             Err(error) => {
                 tracing::warn!(dir = %self.files.dir.display(), %error, "cannot write index entries");
@@ -297,6 +302,21 @@ impl Log {
             times.len() / time_index::ENTRY_SIZE,
         );
         Ok(())
+    }
+
+    /// Where a reader found the active segment's index to be wrong: makes it anew, in memory and its files.
+    pub(super) fn mend_index(&mut self) -> io::Result<()> {
+        self.active.is_rebuilt |= self
+            .active
+            .segment
+            .replace_distrusted(self.config.index_interval_bytes)?;
+        if !self.active.is_rebuilt {
+            return Ok(());
+        }
+        self.dirty.directory = true;
+        let written = self.write_rebuilt_index();
+        self.active.is_rebuilt = written.is_err();
+        written.map_err(io::Error::other)
     }
 
     /// Adds the active segment's index entries to their files, without a sync; answers the files. What a file has beyond

@@ -14,9 +14,11 @@
 
 mod append;
 mod config;
+mod damage_note;
 mod error;
 mod files;
 mod flush;
+mod lookup;
 mod reader;
 mod recovery;
 pub mod repair;
@@ -40,8 +42,10 @@ use parking_lot::RwLock;
 pub use append::Appended;
 pub use config::LogConfig;
 pub use error::{Damage, LogError};
-pub use files::parse_name;
-pub use files::{DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, PARTITION_METADATA, SNAPSHOT, TIME_INDEX};
+pub use files::{
+    DAMAGE, DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, PARTITION_METADATA, SNAPSHOT, TIME_INDEX,
+};
+pub use files::{is_own_name, parse_name};
 pub use flush::{CheckpointFiles, LogFlush};
 pub use reader::{LogPosition, LogReader, Slice, TimestampedOffset};
 pub use recovery::{Recovered, Recovery, StopKind, TailBatch};

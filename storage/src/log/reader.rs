@@ -15,7 +15,7 @@ use super::segment::Segment;
 use super::walk::{HeaderWalk, Step};
 use crate::disk::{DiskFile, read_exact_at};
 use crate::leader_epochs::LeaderEpochs;
-use crate::record_batch::{BatchHeader, Records};
+use crate::record_batch::{BatchHeader, HEADER_LEN, Records};
 
 /// A place between two batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -132,6 +132,19 @@ impl LogReader {
         &self.files
     }
 
+    /// Whether [`Self::read`] may have to wait for the disk: then it is not for a thread that serves others.
+    pub fn may_wait(&self, from: i64) -> bool {
+        let segments = self.segments.load();
+        let place = segments.partition_point(|segment| segment.base_offset() <= from).max(1) - 1;
+        let segment = &segments[place];
+        let Some(position) = segment.position_in_memory(from) else {
+            return true;
+        };
+        // At the log's end there is nothing to read.
+        let there = segment.size().saturating_sub(position).min(HEADER_LEN as u64) as usize;
+        there > 0 && !segment.file().is_resident(position, there).unwrap_or(false)
+    }
+
     /// Whole batches from the one that holds `from` on: at most `max_bytes`, but always the first batch whole, and
     /// nothing at or above `limit`. `None` when `from` is at the limit.
     pub fn read(&self, from: i64, limit: LogPosition, max_bytes: u64) -> Result<Option<Slice>, LogError> {
@@ -187,8 +200,7 @@ impl LogReader {
 
     /// The first batch of `segment` whose last offset is at least `offset`, below byte `end`.
     fn find(&self, segment: &Segment, offset: i64, end: u64) -> Result<Option<(u64, BatchHeader)>, LogError> {
-        let from = segment.position_before(&self.files, offset)?;
-        let mut walk = HeaderWalk::new(segment.file().clone(), from, end);
+        let mut walk = segment.walk_to(&self.files, offset, end)?;
         loop {
             match walk.step().map_err(|error| self.read_error(segment, error))? {
                 Step::Batch { position, header } if header.last_offset() >= offset => {
@@ -221,8 +233,7 @@ impl LogReader {
                 continue;
             }
             let scan_from = segment.offset_before_time(&self.files, timestamp)?.max(start);
-            let from = segment.position_before(&self.files, scan_from)?;
-            let mut walk = HeaderWalk::new(segment.file().clone(), from, segment_end(segment, limit));
+            let mut walk = segment.walk_to(&self.files, scan_from, segment_end(segment, limit))?;
             loop {
                 match walk.step().map_err(|error| self.read_error(segment, error))? {
                     Step::Batch { position, header } => {

@@ -7,9 +7,9 @@
 //! journal in one write, and syncs it.
 
 use super::error::{Damage, LogError};
-use super::files::{INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TIME_INDEX, parse_name};
+use super::files::{DAMAGE, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TIME_INDEX, parse_name};
 use super::reader::LogPosition;
-use super::recovery::{Terms, synced_mark};
+use super::recovery::{Terms, has_dropped, has_synced, start, synced_mark, term_at};
 use super::segment::create_or_empty;
 use super::verify::check;
 use super::walk::{HeaderWalk, Step};
@@ -26,10 +26,15 @@ pub struct RepairPlan {
     pub reason: String,
     /// The offsets below this, from `end` on, are lost. There may have been more that nobody can tell of.
     pub lost_until: i64,
+    /// The log's beginning is gone: the offsets below this are lost, and the log begins here. Nothing else is wrong then,
+    /// and nothing is cut.
+    pub lost_before: Option<i64>,
     /// Bytes of segments that go.
     pub lost_bytes: u64,
     /// For the journal, in one write: the group's state as of the new end.
     pub records: Vec<Record>,
+    /// The segments below the one that is cut: the mark will vouch for all of them.
+    keep: Vec<i64>,
     /// The segments above the end, oldest first.
     remove: Vec<i64>,
 }
@@ -37,21 +42,29 @@ pub struct RepairPlan {
 /// Reads the whole log and says what a repair does; `None` where nothing is damaged. `found` is damage that a start
 /// reported: it can know better, from the journal, than the files alone show.
 pub fn plan(files: &LogFiles, group: &GroupState, found: Option<&Damage>) -> Result<Option<RepairPlan>, LogError> {
-    let segments = segments(files)?;
+    let mut segments = segments(files)?;
+    // What retention was removing goes at the next start.
+    let begin = start(group);
+    if has_dropped(group) && segments.iter().any(|&(base, _)| base == begin) {
+        segments.retain(|&(base, _)| base >= begin);
+    }
     let limit = found.map_or(i64::MAX, |damage| damage.offset);
-    let Some((end, mut reason)) = first_damage(files, &segments, group, limit)? else {
-        return Ok(None);
+    let (end, reason) = first_damage(files, &segments, group, limit)?;
+    let Some(mut reason) = reason else {
+        return Ok(lost_beginning(&segments, group, end));
     };
     if let Some(damage) = found.filter(|damage| damage.offset <= end.offset) {
         reason.clone_from(&damage.reason);
     }
     let mut lost_bytes = 0;
-    let mut remove = Vec::new();
+    let (mut keep, mut remove) = (Vec::new(), Vec::new());
     for &(base, size) in &segments {
-        if base > end.segment_base {
+        if base < end.segment_base {
+            keep.push(base);
+        } else if base > end.segment_base {
             lost_bytes += size;
             remove.push(base);
-        } else if base == end.segment_base {
+        } else {
             lost_bytes += size - end.position;
         }
     }
@@ -63,8 +76,10 @@ pub fn plan(files: &LogFiles, group: &GroupState, found: Option<&Damage>) -> Res
         end,
         reason,
         lost_until,
+        lost_before: None,
         lost_bytes,
         records,
+        keep,
         remove,
     }))
 }
@@ -91,11 +106,16 @@ impl RepairPlan {
             let goes = match parse_name(&entry.name) {
                 Some((end, SNAPSHOT)) => end > offset,
                 Some((base, INDEX | TIME_INDEX)) => base >= segment_base,
-                _ => false,
+                _ => entry.name == DAMAGE,
             };
             if goes {
                 files.remove(&files.dir.join(&entry.name))?;
             }
+        }
+        for &base in &self.keep {
+            let path = files.path(base, LOG);
+            let synced = files.disk.open(&path).and_then(|file| file.sync_data());
+            synced.map_err(io("sync", &path))?;
         }
         for &base in self.remove.iter().rev() {
             files.remove(&files.path(base, LOG))?;
@@ -148,35 +168,62 @@ fn segments(files: &LogFiles) -> Result<Vec<(i64, u64)>, LogError> {
     Ok(segments)
 }
 
-/// Where the log is good up to, below offset `limit`, and why not further; `None` where all of it is good and nothing is
+/// The log goes on from where it begins now, as after retention: from an anchor that says what Raft's index is there.
+fn lost_beginning(segments: &[(i64, u64)], group: &GroupState, end: LogPosition) -> Option<RepairPlan> {
+    let &(first, _) = segments.first()?;
+    if !has_synced(group) || first <= start(group) {
+        return None;
+    }
+    let anchor = group.anchors.get(&first)?;
+    // It lies below the mark, and what is synced is committed where there is one voter.
+    let anchor = Anchor {
+        commit: anchor.commit.max(anchor.index),
+        applied: anchor.applied.max(anchor.index),
+        ..*anchor
+    };
+    let kept = &segments[..segments.len() - 1];
+    Some(RepairPlan {
+        end,
+        reason: format!("the offsets from {} to {} are missing", start(group), first - 1),
+        lost_until: first,
+        lost_before: Some(first),
+        lost_bytes: 0,
+        records: vec![Record::Anchor(anchor), Record::AnchorsDropped { below: first }],
+        keep: kept.iter().map(|&(base, _)| base).collect(),
+        remove: Vec::new(),
+    })
+}
+
+/// Where the log is good up to, below offset `limit`, and why not further, where it is not all good, or something is
 /// missing.
 fn first_damage(
     files: &LogFiles,
     segments: &[(i64, u64)],
     group: &GroupState,
     limit: i64,
-) -> Result<Option<(LogPosition, String)>, LogError> {
+) -> Result<(LogPosition, Option<String>), LogError> {
     let mark = synced_mark(group);
     let Some(&(first, _)) = segments.first() else {
-        return Ok(mark.map(|mark| (at_start_of(mark.segment_base), "no segment is left".to_string())));
+        return Ok(match mark.filter(|_| has_synced(group)) {
+            Some(mark) => (at_start_of(mark.segment_base), Some("no segment is left".to_string())),
+            None => (at_start_of(start(group)), None),
+        });
     };
     let mut end = at_start_of(first);
+    let is_gone = mark.is_some_and(|mark| !segments.iter().any(|&(base, _)| base == mark.segment_base));
+    if let Some(mark) = mark.filter(|mark| is_gone && mark.segment_base < first) {
+        let reason = format!("the segment at offset {} is gone", mark.segment_base);
+        return Ok((end, Some(reason)));
+    }
     let mut epoch = -1;
     for &(base, size) in segments {
-        let is_missing = mark.is_some_and(|mark| {
-            let is_listed = segments.iter().any(|&(base, _)| base == mark.segment_base);
-            !is_listed && base > mark.segment_base
-        });
         if base >= limit && base > first {
-            return Ok(Some((end, "nothing from here on can be read".to_string())));
+            return Ok((end, Some("nothing from here on can be read".to_string())));
         }
-        if base < end.offset || is_missing {
-            return Ok(Some((end, format!("the next segment begins at offset {base}"))));
+        if base != end.offset {
+            return Ok((end, Some(format!("the next segment begins at offset {base}"))));
         }
-        end = LogPosition {
-            offset: end.offset.max(base),
-            ..at_start_of(base)
-        };
+        end = at_start_of(base);
         let path = files.path(base, LOG);
         let io = |error| LogError::io("read", &path, error);
         let file = files.disk.open(&path).map_err(io)?;
@@ -185,24 +232,30 @@ fn first_damage(
         loop {
             let (position, header) = match walk.step().map_err(io)? {
                 Step::End => break,
-                Step::Bad { reason, .. } => return Ok(Some((end, reason))),
+                Step::Bad { reason, .. } => return Ok((end, Some(reason))),
                 Step::Batch { position, header } => (position, header),
             };
             bytes.resize(header.size(), 0);
             read_exact_at(&*file, &mut bytes, position).map_err(io)?;
             if let Err(reason) = check(&bytes, &header, end.offset, epoch) {
-                return Ok(Some((end, reason)));
+                return Ok((end, Some(reason)));
+            }
+            let term = term_at(group, header.base_offset).filter(|&term| i64::from(header.leader_epoch) != term as i64);
+            if let Some(term) = term {
+                let reason = format!("epoch {} stands where the journal says {term}", header.leader_epoch);
+                return Ok((end, Some(reason)));
             }
             if header.next_offset() > limit {
-                return Ok(Some((end, "nothing from here on can be read".to_string())));
+                return Ok((end, Some("nothing from here on can be read".to_string())));
             }
             epoch = header.leader_epoch;
             end.offset = header.next_offset();
             end.position = position + header.size() as u64;
         }
     }
-    let missing = mark.is_some_and(|mark| end.offset < mark.next_offset);
-    Ok((missing || end.offset > limit).then(|| (end, "what was synced behind it is gone".to_string())))
+    let missing = has_synced(group) && (is_gone || mark.is_some_and(|mark| end.offset < mark.next_offset));
+    let is_bad = missing || end.offset > limit;
+    Ok((end, is_bad.then(|| "what was synced behind it is gone".to_string())))
 }
 
 fn at_start_of(base: i64) -> LogPosition {

@@ -79,6 +79,10 @@ impl Log {
     /// are renamed, so that readers that are at them can finish; the caller removes what is returned after
     /// `file.delete.delay.ms`.
     pub fn remove_before(&mut self, base: i64) -> Result<Vec<PathBuf>, LogError> {
+        let files = self.files.clone();
+        let Some(_present) = files.hold() else {
+            return Ok(Vec::new());
+        };
         let segments = self.reader.segments.load_full();
         let (old, kept): (Vec<_>, Vec<_>) = segments
             .iter()

@@ -46,13 +46,24 @@ impl Scrub {
                 std::cmp::Ordering::Equal => limit.position,
                 std::cmp::Ordering::Greater => return Ok(Scrubbed::End(bytes)),
             };
+            if self.next.position == 0 && self.next.offset != segment.base_offset() {
+                let damage = Damage {
+                    file: display_name(&reader.files().path(segment.base_offset(), LOG)),
+                    position: 0,
+                    offset: self.next.offset,
+                    reason: format!("the segment before ends at offset {}", self.next.offset),
+                };
+                return Ok(Scrubbed::Damaged(damage, self.next));
+            }
             while self.next.position < end {
                 if bytes >= budget {
                     return Ok(Scrubbed::More(bytes));
                 }
                 let path = reader.files().path(segment.base_offset(), LOG);
-                let read = read_batch(segment, self.next.position, true);
-                let header = read.map_err(|error| LogError::io("read", &path, error))?;
+                let read = || read_batch(segment, self.next.position, true);
+                // What is bad is read again: it is the disk that is judged, not one read of it.
+                let header = read().and_then(|header| if header.is_ok() { Ok(header) } else { read() });
+                let header = header.map_err(|error| LogError::io("read", &path, error))?;
                 let reason = match header {
                     Err(Fault::Torn(reason) | Fault::Misplaced(reason)) => reason,
                     Ok(header) if header.base_offset != self.next.offset || header.last_offset_delta < 0 => {
@@ -80,7 +91,11 @@ impl Scrub {
                 };
                 return Ok(Scrubbed::Damaged(damage, self.next));
             }
-            self.next.segment_base = segment.base_offset() + 1;
+            self.next = LogPosition {
+                offset: self.next.offset,
+                segment_base: segment.base_offset() + 1,
+                position: 0,
+            };
         }
     }
 
@@ -91,8 +106,10 @@ impl Scrub {
             .find(|segment| segment.base_offset() >= self.next.segment_base)?;
         let base = segment.base_offset();
         if base != self.next.segment_base {
+            // What lies before the first segment expired.
+            let is_first = segments.first().is_some_and(|first| first.base_offset() == base);
             self.next = LogPosition {
-                offset: base.max(self.next.offset),
+                offset: if is_first { base } else { self.next.offset },
                 segment_base: base,
                 position: 0,
             };

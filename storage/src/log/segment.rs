@@ -26,13 +26,18 @@ pub struct Segment {
     file: Arc<dyn DiskFile>,
     size: AtomicU64,
     /// The indexes while the segment is the active one.
-    live: RwLock<Option<LiveIndex>>,
-    /// The indexes of a sealed segment, mapped at first use.
+    pub(super) live: RwLock<Option<LiveIndex>>,
+    /// The indexes of a sealed segment, mapped at first use. Of the active one, where its own were wrong: what the headers
+    /// say, up to where it ended then.
     sealed: ArcSwapOption<SealedIndex>,
     /// Whether `sealed` was used since [`Segment::release_idle_maps`] last asked.
     used: AtomicBool,
     /// Held while the index files are made anew.
     rebuilding: Mutex<()>,
+    /// How often the indexes turned out to be wrong.
+    pub(super) remakes: AtomicU64,
+    /// The live index is wrong: the writer makes it anew before it writes it out.
+    is_distrusted: AtomicBool,
 }
 
 /// The indexes of the segment that is written to.
@@ -47,19 +52,21 @@ pub(super) struct LiveIndex {
 }
 
 #[derive(Debug)]
-struct SealedIndex {
+pub(super) struct SealedIndex {
     /// The segment's size that they are of.
-    segment_size: u64,
+    pub(super) segment_size: u64,
+    /// They cover no batch from here on; only known of those that were made anew.
+    pub(super) next_offset: i64,
     offsets: Map,
     times: Map,
 }
 
 impl SealedIndex {
-    fn offsets(&self, base_offset: i64) -> OffsetIndexView<'_> {
+    pub(super) fn offsets(&self, base_offset: i64) -> OffsetIndexView<'_> {
         OffsetIndexView::new(base_offset, &self.offsets).expect("its length was checked when it was mapped")
     }
 
-    fn times(&self, base_offset: i64) -> TimeIndexView<'_> {
+    pub(super) fn times(&self, base_offset: i64) -> TimeIndexView<'_> {
         TimeIndexView::new(base_offset, &self.times).expect("its length was checked when it was mapped")
     }
 }
@@ -130,6 +137,8 @@ impl Segment {
             sealed: ArcSwapOption::empty(),
             used: AtomicBool::new(false),
             rebuilding: Mutex::new(()),
+            remakes: AtomicU64::new(0),
+            is_distrusted: AtomicBool::new(false),
         }
     }
 
@@ -142,6 +151,8 @@ impl Segment {
             sealed: ArcSwapOption::empty(),
             used: AtomicBool::new(false),
             rebuilding: Mutex::new(()),
+            remakes: AtomicU64::new(0),
+            is_distrusted: AtomicBool::new(false),
         }
     }
 
@@ -168,45 +179,30 @@ impl Segment {
         self.live.write().as_mut().map(act)
     }
 
+    /// Where a look-up of `offset` begins to read, if the index is in memory.
+    pub(super) fn position_in_memory(&self, offset: i64) -> Option<u64> {
+        if let Some(live) = &*self.live.read() {
+            return Some(u64::from(live.offsets.lookup(offset)));
+        }
+        let size = self.size();
+        let index = self.sealed.load();
+        let index = index.as_ref().filter(|index| index.segment_size == size)?;
+        Some(u64::from(index.offsets(self.base_offset).lookup(offset)))
+    }
+
     /// Ends the segment's time as the active one: from now on its indexes are read from their files, which the caller
     /// has written.
     pub(super) fn seal(&self) {
         *self.live.write() = None;
+        self.is_distrusted.store(false, Ordering::Release);
         self.sealed.store(None);
     }
 
     /// The segment is written to again, after a cut.
     pub(super) fn unseal(&self, index: LiveIndex) {
         *self.live.write() = Some(index);
+        self.is_distrusted.store(false, Ordering::Release);
         self.sealed.store(None);
-    }
-
-    /// A byte position at or before the batch that holds `offset`, where a batch begins.
-    pub(super) fn position_before(&self, files: &LogFiles, offset: i64) -> Result<u64, LogError> {
-        if let Some(live) = &*self.live.read() {
-            return Ok(u64::from(live.offsets.lookup(offset)));
-        }
-        let index = self.sealed_index(files)?;
-        Ok(u64::from(index.offsets(self.base_offset).lookup(offset)))
-    }
-
-    /// The last known batch boundary at or before `position`.
-    pub(super) fn boundary_at_or_before(&self, files: &LogFiles, position: u64) -> Result<u64, LogError> {
-        let position = position.min(u64::from(u32::MAX)) as u32;
-        if let Some(live) = &*self.live.read() {
-            return Ok(u64::from(live.offsets.boundary(position)));
-        }
-        let index = self.sealed_index(files)?;
-        Ok(u64::from(index.offsets(self.base_offset).boundary(position)))
-    }
-
-    /// An offset at or before the first record whose timestamp is at least `timestamp`.
-    pub(super) fn offset_before_time(&self, files: &LogFiles, timestamp: i64) -> Result<i64, LogError> {
-        if let Some(live) = &*self.live.read() {
-            return Ok(live.times.lookup(timestamp));
-        }
-        let index = self.sealed_index(files)?;
-        Ok(index.times(self.base_offset).lookup(timestamp))
     }
 
     /// The largest timestamp in the segment and the last offset of the batch that has it; `None` without batches.
@@ -231,7 +227,44 @@ impl Segment {
         }
     }
 
-    fn sealed_index(&self, files: &LogFiles) -> Result<Arc<SealedIndex>, LogError> {
+    /// What the headers say beside a live index that is wrong.
+    pub(super) fn remade(&self) -> Option<Arc<SealedIndex>> {
+        if !self.is_distrusted.load(Ordering::Acquire) {
+            return None;
+        }
+        self.used.store(true, Ordering::Relaxed);
+        self.sealed.load_full()
+    }
+
+    /// An entry of the indexes does not name its batch: they are made anew, unless that was done since `remakes` was read.
+    /// Those of the active segment in memory, beside the live ones, which are the writer's.
+    pub(super) fn remake_index(&self, files: &LogFiles, remakes: u64) -> Result<(), LogError> {
+        let _one_at_a_time = self.rebuilding.lock();
+        if self.remakes.load(Ordering::Acquire) != remakes {
+            return Ok(());
+        }
+        let is_live = self.live.read().is_some();
+        let index = self.rebuild_index(files, self.size(), !is_live)?;
+        self.sealed.store(Some(Arc::new(index)));
+        self.is_distrusted.store(is_live, Ordering::Release);
+        self.remakes.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// For the writer: replaces a live index that was found to be wrong. Whether it was.
+    pub(super) fn replace_distrusted(&self, interval: u64) -> io::Result<bool> {
+        if !self.is_distrusted.load(Ordering::Acquire) {
+            return Ok(false);
+        }
+        let (index, (end, _)) = self.index_of_headers(self.size(), interval)?;
+        let is_whole = end == self.size();
+        if is_whole {
+            self.unseal(index);
+        }
+        Ok(is_whole)
+    }
+
+    pub(super) fn sealed_index(&self, files: &LogFiles) -> Result<Arc<SealedIndex>, LogError> {
         self.used.store(true, Ordering::Relaxed);
         let size = self.size();
         if let Some(index) = self.sealed.load_full().filter(|index| index.segment_size == size) {
@@ -243,7 +276,7 @@ impl Segment {
                 let _one_at_a_time = self.rebuilding.lock();
                 match self.map_index(files, size) {
                     Some(index) => index,
-                    None => self.rebuild_index(files, size)?,
+                    None => self.rebuild_index(files, size, true)?,
                 }
             }
         };
@@ -267,11 +300,21 @@ impl Segment {
                 .ok()?
                 .sanity_check(i64::MAX)
                 .is_ok();
-        sane.then_some(SealedIndex {
+        let index = sane.then_some(SealedIndex {
             segment_size,
+            next_offset: i64::MAX,
             offsets,
             times,
-        })
+        })?;
+        // Retention and look-ups go by the newest time alone.
+        match index.times(self.base_offset).last() {
+            Some(newest) => {
+                let from = index.offsets(self.base_offset).lookup(newest.offset);
+                let walk = HeaderWalk::new(self.file.clone(), u64::from(from), segment_size);
+                self.has_time(walk, files, newest).is_ok_and(|it| it).then_some(index)
+            }
+            None => Some(index),
+        }
     }
 
     /// The entries of the index files below `offset` and byte `end`, to be written on; `None` where a file is missing or
@@ -296,6 +339,11 @@ impl Segment {
             index.times.push(entry.timestamp, entry.offset).ok()?;
         }
         index.newest = index.times.last().map(|entry| (entry.timestamp, entry.offset));
+        if let Some(newest) = index.times.last() {
+            let from = index.offsets.lookup(newest.offset);
+            let walk = HeaderWalk::new(self.file.clone(), u64::from(from), end);
+            self.has_time(walk, files, newest).ok().filter(|&it| it)?;
+        }
         let Some(last) = index.offsets.last() else {
             return Some(index);
         };
@@ -307,20 +355,18 @@ impl Segment {
     }
 
     /// Indexes are derived: where a file is missing or makes no sense, it is made anew from the headers. The files are
-    /// replaced as a whole and synced, since nothing would show that one has lost its end. A disk that refuses them only
-    /// costs another walk later.
-    fn rebuild_index(&self, files: &LogFiles, segment_size: u64) -> Result<SealedIndex, LogError> {
+    /// replaced as a whole and synced, since nothing would show that one has lost its end; and only by ones that reach to
+    /// the segment's. A disk that refuses them only costs another walk later.
+    fn rebuild_index(&self, files: &LogFiles, segment_size: u64, has_files: bool) -> Result<SealedIndex, LogError> {
         let path = files.path(self.base_offset, LOG);
         tracing::warn!(segment = %path.display(), "rebuilding the indexes of a segment");
-        let mut index = LiveIndex::new(self.base_offset);
-        let mut walk = HeaderWalk::new(self.file.clone(), 0, segment_size);
-        // What the walk cannot pass is found again, with its place, by whoever reads there.
-        while let Step::Batch { position, header } = walk.step().map_err(|error| LogError::io("read", &path, error))? {
-            index.note(&header, position, REBUILD_INTERVAL);
-        }
+        let (mut index, end) = self
+            .index_of_headers(segment_size, REBUILD_INTERVAL)
+            .map_err(|error| LogError::io("read", &path, error))?;
         index.note_time();
         let (offsets, times) = index.encode();
-        for (suffix, content) in [(INDEX, &offsets), (TIME_INDEX, &times)] {
+        let whole = [(INDEX, &offsets), (TIME_INDEX, &times)];
+        for (suffix, content) in whole.into_iter().filter(|_| has_files && end.0 == segment_size) {
             let path = files.path(self.base_offset, suffix);
             if let Err(error) = files.put_in_place(&path, content) {
                 tracing::warn!(path = %path.display(), %error, "cannot write a rebuilt index");
@@ -328,9 +374,23 @@ impl Segment {
         }
         Ok(SealedIndex {
             segment_size,
+            next_offset: end.1,
             offsets: Map::Copied(offsets.into()),
             times: Map::Copied(times.into()),
         })
+    }
+
+    /// The index that the headers below byte `size` give, and the byte and the offset where they end. What the walk cannot
+    /// pass is found again, with its place, by whoever reads there.
+    fn index_of_headers(&self, size: u64, interval: u64) -> io::Result<(LiveIndex, (u64, i64))> {
+        let mut index = LiveIndex::new(self.base_offset);
+        let mut end = (0, self.base_offset);
+        let mut walk = HeaderWalk::new(self.file.clone(), 0, size);
+        while let Step::Batch { position, header } = walk.step()? {
+            index.note(&header, position, interval);
+            end = (position + header.size() as u64, header.next_offset());
+        }
+        Ok((index, end))
     }
 }
 

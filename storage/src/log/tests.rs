@@ -1,6 +1,7 @@
 //! Tests of the log on the simulated disk. `model` runs it against a plain vector.
 
 mod damage;
+mod lookup;
 mod model;
 mod random;
 mod reader;

@@ -167,7 +167,7 @@ impl Log {
             if past {
                 continue;
             }
-            let position = segment.position_before(&self.files, from)?;
+            let position = segment.walk_to(&self.files, from, segment.size())?.position();
             self.walk(segment, position, segment.size(), |header, _| {
                 if header.base_offset >= from && header.has_producer() {
                     let known = self.producers.get(header.producer_id);

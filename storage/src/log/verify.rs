@@ -1,20 +1,26 @@
-//! Reads a whole partition and checks every batch, without changing anything (`weir log verify`, the scrub).
+//! Reads a whole partition and checks every batch, without changing anything (`weir log verify`).
 //!
 //! Invariant: what a log needs to be read right and whole is damage; what can be made anew from it is only a finding.
 
+mod indexes;
+mod journaled;
+
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::error::{Damage, LogError};
-use super::files::{INDEX, LOG, LogFiles, SNAPSHOT, TIME_INDEX, display_name, parse_name};
+use super::files::{LOG, LogFiles, SNAPSHOT, display_name, parse_name};
+use super::recovery::StopKind;
 use super::segment::Segment;
 use super::walk::{HeaderWalk, Step};
-use crate::disk::{read_exact_at, read_file};
-use crate::offset_index::{OffsetEntry, OffsetIndexView};
+use crate::disk::{Entry, read_exact_at, read_file};
+use crate::journal::GroupState;
 use crate::producer_state::ProducerStates;
-use crate::record_batch::{BatchHeader, verify_crc};
-use crate::time_index::{TimeEntry, TimeIndexView};
+use crate::record_batch::{BatchHeader, HEADER_LEN, verify_crc};
+use indexes::Indexes;
+use journaled::Journaled;
 
-/// Findings and gaps that are kept.
+/// Findings that are kept.
 const MAX_KEPT: usize = 100;
 
 /// What a verification saw.
@@ -30,9 +36,12 @@ pub struct Verified {
     pub next_offset: i64,
     /// The first damage. Nothing behind it was read.
     pub damage: Option<Damage>,
-    /// Offsets that no batch has, first and one past the last: compaction leaves such, and a log that was never
-    /// compacted has lost a file. The first 100.
-    pub gaps: Vec<(i64, i64)>,
+    /// What is bad behind the synced mark, where the journal was asked: it was never synced, and the next start cuts it.
+    /// Nothing behind it was read.
+    pub torn_tail: Option<Damage>,
+    /// The damage is a gap between two segments: a file is missing. The first offset that is not there, and the first
+    /// that is there again.
+    pub gap: Option<(i64, i64)>,
     /// Indexes and snapshots that are wrong: they are made anew when they are needed. The first 100.
     pub findings: Vec<Finding>,
 }
@@ -46,90 +55,173 @@ pub struct Finding {
     pub reason: String,
 }
 
-/// Checks every batch of the partition in `files.dir`: header, CRC, and that offsets and epochs go up; then that indexes
-/// and snapshots agree with them. The newest segment's tail may be torn where the broker did not stop in order.
+/// Checks every batch of the partition in `files.dir`: header, CRC, that offsets follow each other without a gap and that
+/// epochs go up; then that indexes and snapshots agree with them. The newest segment's tail may be torn where the broker
+/// did not stop in order.
 pub fn verify(files: &LogFiles) -> Result<Verified, LogError> {
-    let entries = files.disk.list(&files.dir);
-    let entries = entries.map_err(|error| LogError::io("list", &files.dir, error))?;
-    let offsets_of = |wanted: &str| {
-        let named = entries.iter().filter_map(|entry| parse_name(&entry.name));
-        let mut offsets: Vec<i64> = named
-            .filter_map(|(at, suffix)| (suffix == wanted).then_some(at))
-            .collect();
-        offsets.sort_unstable();
-        offsets
+    run(files, None)
+}
+
+/// As [`verify`], and compares the log with what the journal says of it: where it begins, how far it was synced, the term
+/// of each batch. `stop` is how the broker stopped: what was torn then, above the synced mark, is no damage.
+pub fn verify_journaled(files: &LogFiles, group: &GroupState, stop: StopKind) -> Result<Verified, LogError> {
+    run(files, Some(Journaled { group, stop }))
+}
+
+fn run(files: &LogFiles, journaled: Option<Journaled<'_>>) -> Result<Verified, LogError> {
+    let entries = match files.disk.list(&files.dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound && journaled.is_some() => Vec::new(),
+        listed => listed.map_err(|error| LogError::io("list", &files.dir, error))?,
     };
-    let (bases, snapshots) = (offsets_of(LOG), offsets_of(SNAPSHOT));
-    let mut seen = Verified {
-        next_offset: bases.first().copied().unwrap_or(0),
-        ..Verified::default()
+    let (mut bases, snapshots) = (offsets_of(&entries, LOG), offsets_of(&entries, SNAPSHOT));
+    let mut start = bases.first().copied().unwrap_or(0);
+    if let Some(journaled) = &journaled {
+        journaled.drop_expired(&mut bases);
+        start = journaled.start().or(bases.first().copied()).unwrap_or(0);
+    }
+    let mut walk = Walk {
+        files,
+        journaled,
+        epoch: -1,
+        seen: Verified {
+            next_offset: start,
+            ..Verified::default()
+        },
     };
-    let mut epoch = -1;
+    let mut end = (files.path(start, LOG), 0);
     for (place, &base) in bases.iter().enumerate() {
         let path = files.path(base, LOG);
         let file = files.disk.open(&path);
         let file = file.map_err(|error| LogError::io("open", &path, error))?;
         let size = file.len().map_err(|error| LogError::io("measure", &path, error))?;
         let segment = Segment::sealed(base, file, size);
-        seen.segments += 1;
+        if base != walk.seen.next_offset {
+            walk.misplaced(&path, base);
+            return Ok(walk.seen);
+        }
+        walk.seen.segments += 1;
         // What the index files of the active segment have is vouched for by the newest snapshot only.
         let is_last = place + 1 == bases.len();
         let vouched = match is_last {
             true => snapshots.last().copied().unwrap_or(0),
             false => i64::MAX,
         };
-        let mut indexes = Indexes::read(files, base, size, vouched, &mut seen);
-        verify_segment(files, &segment, &mut epoch, &mut indexes, &mut seen)?;
-        if seen.damage.is_some() {
-            return Ok(seen);
+        let mut indexes = Indexes::read(files, base, size, vouched, &mut walk.seen);
+        walk.segment(&segment, is_last, &mut indexes)?;
+        if walk.seen.damage.is_some() || walk.seen.torn_tail.is_some() {
+            return Ok(walk.seen);
         }
-        indexes.end(files, base, !is_last, &mut seen);
+        indexes.end(files, base, !is_last, &mut walk.seen);
+        end = (path, size);
     }
-    verify_snapshots(files, &snapshots, &mut seen);
-    Ok(seen)
+    let lacks = walk.journaled.and_then(|it| it.lacks(&bases, walk.seen.next_offset));
+    if let Some(reason) = lacks {
+        walk.seen.damage = Some(walk.seen.damage_at(&end.0, end.1, reason));
+    }
+    verify_snapshots(files, &snapshots, &mut walk.seen);
+    Ok(walk.seen)
 }
 
-fn verify_segment(
-    files: &LogFiles,
-    segment: &Segment,
-    epoch: &mut i32,
-    indexes: &mut Indexes,
-    seen: &mut Verified,
-) -> Result<(), LogError> {
-    let path = files.path(segment.base_offset(), LOG);
-    let mut walk = HeaderWalk::new(segment.file().clone(), 0, segment.size());
-    let mut bytes = Vec::new();
-    loop {
-        let (position, header) = match walk.step().map_err(|error| LogError::io("read", &path, error))? {
-            Step::End => return Ok(()),
-            Step::Bad { position, reason } => {
-                seen.damaged(&path, position, reason);
+/// The offsets in the names of the files of one kind, in order.
+fn offsets_of(entries: &[Entry], wanted: &str) -> Vec<i64> {
+    let named = entries.iter().filter_map(|entry| parse_name(&entry.name));
+    let mut offsets: Vec<i64> = named
+        .filter_map(|(at, suffix)| (suffix == wanted).then_some(at))
+        .collect();
+    offsets.sort_unstable();
+    offsets
+}
+
+/// A verification under way.
+struct Walk<'a> {
+    files: &'a LogFiles,
+    journaled: Option<Journaled<'a>>,
+    epoch: i32,
+    seen: Verified,
+}
+
+impl Walk<'_> {
+    fn segment(&mut self, segment: &Segment, is_last: bool, indexes: &mut Indexes) -> Result<(), LogError> {
+        let base = segment.base_offset();
+        let path = self.files.path(base, LOG);
+        let io = |error| LogError::io("read", &path, error);
+        let mut walk = HeaderWalk::new(segment.file().clone(), 0, segment.size());
+        let mut bytes = Vec::new();
+        loop {
+            let (position, header) = match walk.step().map_err(io)? {
+                Step::End => return Ok(()),
+                Step::Bad { position, reason } => {
+                    let is_cut_off = is_last && is_cut_off(segment, position).map_err(io)?;
+                    self.bad(&path, position, reason, is_cut_off);
+                    return Ok(());
+                }
+                Step::Batch { position, header } => (position, header),
+            };
+            bytes.resize(header.size(), 0);
+            read_exact_at(&**segment.file(), &mut bytes, position).map_err(io)?;
+            let end = position + header.size() as u64;
+            let checked = check(&bytes, &header, self.seen.next_offset, self.epoch);
+            let checked = checked.and_then(|()| {
+                let journaled = self.journaled.as_ref();
+                journaled.map_or(Ok(()), |it| it.check(&header, base, position, end))
+            });
+            if let Err(reason) = checked {
+                self.bad(&path, position, reason, false);
                 return Ok(());
             }
-            Step::Batch { position, header } => (position, header),
+            indexes.see(self.files, base, &header, position, &mut self.seen);
+            self.seen.batches += 1;
+            self.seen.bytes += header.size() as u64;
+            self.seen.next_offset = header.next_offset();
+            self.epoch = header.leader_epoch;
+        }
+    }
+
+    /// The segment at `base` does not begin where the one before ends.
+    fn misplaced(&mut self, path: &Path, base: i64) {
+        let end = self.seen.next_offset;
+        let reason = if base > end {
+            self.seen.gap = Some((end, base));
+            format!("the offsets from {end} to {} are missing before it", base - 1)
+        } else {
+            format!("the segment before it ends at offset {end}")
         };
-        bytes.resize(header.size(), 0);
-        read_exact_at(&**segment.file(), &mut bytes, position).map_err(|error| LogError::io("read", &path, error))?;
-        if let Err(reason) = check(&bytes, &header, seen.next_offset, *epoch) {
-            seen.damaged(&path, position, reason);
-            return Ok(());
+        self.bad(path, 0, reason, false);
+    }
+
+    fn bad(&mut self, path: &Path, position: u64, reason: String, is_cut_off: bool) {
+        let bad = Some(self.seen.damage_at(path, position, reason));
+        let offset = self.seen.next_offset;
+        match self.journaled.is_some_and(|it| it.is_tail(offset, is_cut_off)) {
+            true => self.seen.torn_tail = bad,
+            false => self.seen.damage = bad,
         }
-        if header.base_offset > seen.next_offset && seen.gaps.len() < MAX_KEPT {
-            seen.gaps.push((seen.next_offset, header.base_offset));
-        }
-        indexes.see(files, segment.base_offset(), &header, position, seen);
-        seen.batches += 1;
-        seen.bytes += header.size() as u64;
-        seen.next_offset = header.next_offset();
-        *epoch = header.leader_epoch;
     }
 }
 
-/// Offsets and epochs lie outside the CRC: what tells that one was changed is its place between the others.
+/// Whether the file ends inside the batch that begins at `position`.
+fn is_cut_off(segment: &Segment, position: u64) -> std::io::Result<bool> {
+    let left = segment.size() - position;
+    if left < HEADER_LEN as u64 {
+        return Ok(true);
+    }
+    let mut head = [0; HEADER_LEN];
+    read_exact_at(&**segment.file(), &mut head, position)?;
+    Ok(BatchHeader::parse(&head).is_ok_and(|header| header.size() as u64 > left))
+}
+
+/// Offsets and epochs lie outside the CRC: what tells that one was changed is its place between the others. Nothing leaves
+/// a gap between offsets.
 pub(super) fn check(bytes: &[u8], header: &BatchHeader, next_offset: i64, epoch: i32) -> Result<(), String> {
     verify_crc(bytes, header).map_err(|error| error.to_string())?;
-    if header.base_offset < next_offset || header.last_offset_delta < 0 {
-        return Err(format!("offset {} follows {next_offset}", header.base_offset));
+    if header.base_offset != next_offset {
+        return Err(format!(
+            "offset {} stands where {next_offset} belongs",
+            header.base_offset
+        ));
+    }
+    if header.last_offset_delta < 0 {
+        return Err("it ends before it begins".to_string());
     }
     if header.leader_epoch < epoch {
         return Err(format!("epoch {} follows {epoch}", header.leader_epoch));
@@ -159,13 +251,14 @@ fn verify_snapshots(files: &LogFiles, snapshots: &[i64], seen: &mut Verified) {
 }
 
 impl Verified {
-    fn damaged(&mut self, path: &Path, position: u64, reason: String) {
-        self.damage = Some(Damage {
+    /// Damage behind the last good batch.
+    fn damage_at(&self, path: &Path, position: u64, reason: String) -> Damage {
+        Damage {
             file: display_name(path),
             position,
             offset: self.next_offset,
             reason,
-        });
+        }
     }
 
     fn found(&mut self, path: &Path, reason: String) {
@@ -174,95 +267,6 @@ impl Verified {
                 file: display_name(path),
                 reason,
             });
-        }
-    }
-}
-
-/// The index entries of one segment that no batch has met yet, the next one last.
-struct Indexes {
-    offsets: Vec<OffsetEntry>,
-    times: Vec<TimeEntry>,
-    has_times: bool,
-    newest: i64,
-}
-
-impl Indexes {
-    /// A missing file is no finding: after a crash it is made when it is asked for.
-    fn read(files: &LogFiles, base: i64, size: u64, vouched: i64, seen: &mut Verified) -> Indexes {
-        let mut indexes = Indexes {
-            offsets: Vec::new(),
-            times: Vec::new(),
-            has_times: false,
-            newest: -1,
-        };
-        let path = files.path(base, INDEX);
-        if let Ok(bytes) = read_file(&*files.disk, &path) {
-            match OffsetIndexView::new(base, &bytes).and_then(|view| view.sanity_check(size).map(|()| view)) {
-                Ok(view) => indexes.offsets = view.iter().take_while(|entry| entry.offset < vouched).collect(),
-                Err(error) if vouched == i64::MAX => seen.found(&path, error.to_string()),
-                Err(_) => {}
-            }
-        }
-        let path = files.path(base, TIME_INDEX);
-        if let Ok(bytes) = read_file(&*files.disk, &path) {
-            match TimeIndexView::new(base, &bytes).and_then(|view| view.sanity_check(i64::MAX).map(|()| view)) {
-                Ok(view) => {
-                    indexes.times = view.iter().take_while(|entry| entry.offset < vouched).collect();
-                    indexes.has_times = true;
-                }
-                Err(error) if vouched == i64::MAX => seen.found(&path, error.to_string()),
-                Err(_) => {}
-            }
-        }
-        indexes.offsets.reverse();
-        indexes.times.reverse();
-        indexes
-    }
-
-    fn see(&mut self, files: &LogFiles, base: i64, header: &BatchHeader, position: u64, seen: &mut Verified) {
-        self.newest = self.newest.max(header.max_timestamp);
-        while let Some(entry) = self
-            .offsets
-            .last()
-            .copied()
-            .filter(|e| u64::from(e.position) <= position)
-        {
-            self.offsets.pop();
-            if u64::from(entry.position) != position || entry.offset != header.last_offset() {
-                let reason = format!(
-                    "offset {} is said to end the batch at byte {}",
-                    entry.offset, entry.position
-                );
-                seen.found(&files.path(base, INDEX), reason);
-            }
-        }
-        while let Some(entry) = self.times.last().copied().filter(|e| e.offset <= header.last_offset()) {
-            self.times.pop();
-            if entry.offset < header.base_offset || entry.timestamp != self.newest {
-                let TimeEntry { timestamp, offset } = entry;
-                let reason = format!("{timestamp} is said to be the newest up to offset {offset}");
-                seen.found(&files.path(base, TIME_INDEX), reason);
-            }
-        }
-    }
-
-    /// Behind the last batch: nothing may be left, and a sealed segment's newest time is the last.
-    fn end(self, files: &LogFiles, base: i64, is_sealed: bool, seen: &mut Verified) {
-        if let Some(entry) = self.offsets.last() {
-            let reason = format!("offset {} is not in the segment", entry.offset);
-            seen.found(&files.path(base, INDEX), reason);
-        }
-        if let Some(entry) = self.times.last() {
-            let reason = format!("offset {} is not in the segment", entry.offset);
-            seen.found(&files.path(base, TIME_INDEX), reason);
-        }
-        if is_sealed && self.has_times {
-            let path = files.path(base, TIME_INDEX);
-            let bytes = read_file(&*files.disk, &path).unwrap_or_default();
-            let last = TimeIndexView::new(base, &bytes).ok().and_then(|view| view.last());
-            if last.map_or(-1, |last| last.timestamp) != self.newest {
-                seen.found(&path, format!("it does not end with the newest time {}", self.newest));
-            }
         }
     }
 }

@@ -51,6 +51,24 @@ impl HeaderWalk {
         }
     }
 
+    /// The same walk to another end.
+    pub(super) fn until(self, end: u64) -> Self {
+        HeaderWalk { end, ..self }
+    }
+
+    /// Where the next step reads.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// What the next step answers.
+    pub(super) fn peek(&mut self) -> io::Result<Step> {
+        let position = self.position;
+        let step = self.step();
+        self.position = position;
+        step
+    }
+
     /// The next batch. After [`Step::Bad`] the walk does not move.
     pub fn step(&mut self) -> io::Result<Step> {
         let position = self.position;

@@ -125,11 +125,6 @@ impl OffsetIndexBuilder {
         self.view().lookup(offset)
     }
 
-    /// The last indexed batch boundary at or before `position`, else 0.
-    pub fn boundary(&self, position: u32) -> u32 {
-        self.view().boundary(position)
-    }
-
     /// The last entry.
     pub fn last(&self) -> Option<OffsetEntry> {
         self.view().last()
@@ -155,7 +150,8 @@ impl OffsetIndexBuilder {
         self.bytes.clone()
     }
 
-    fn view(&self) -> OffsetIndexView<'_> {
+    /// The entries so far.
+    pub fn view(&self) -> OffsetIndexView<'_> {
         OffsetIndexView {
             base_offset: self.base_offset,
             bytes: &self.bytes,
@@ -204,17 +200,22 @@ impl<'a> OffsetIndexView<'a> {
 
     /// Where to begin a scan for `offset`: the position of the last entry at or before it, else 0.
     pub fn lookup(&self, offset: i64) -> u32 {
+        self.entry_at_or_before(offset).map_or(0, |entry| entry.position)
+    }
+
+    /// The last entry at or before `offset`.
+    pub fn entry_at_or_before(&self, offset: i64) -> Option<OffsetEntry> {
         let mut slot = self.entries_below(offset.saturating_add(1));
         if is_planted(Bug::IndexOffByOne) && slot < self.len() {
             slot += 1;
         }
-        slot.checked_sub(1).map_or(0, |slot| self.entry(slot).position)
+        slot.checked_sub(1).map(|slot| self.entry(slot))
     }
 
-    /// The last indexed batch boundary at or before `position`, else 0.
-    pub fn boundary(&self, position: u32) -> u32 {
+    /// The last entry whose batch begins at or before `position`.
+    pub fn boundary(&self, position: u32) -> Option<OffsetEntry> {
         let after = self.first_slot(|entry| entry.position > position);
-        after.checked_sub(1).map_or(0, |slot| self.entry(slot).position)
+        after.checked_sub(1).map(|slot| self.entry(slot))
     }
 
     /// The last entry.

@@ -147,7 +147,8 @@ impl TimeIndexBuilder {
         self.bytes.clone()
     }
 
-    fn view(&self) -> TimeIndexView<'_> {
+    /// The entries so far.
+    pub fn view(&self) -> TimeIndexView<'_> {
         TimeIndexView {
             base_offset: self.base_offset,
             bytes: &self.bytes,
@@ -197,9 +198,14 @@ impl<'a> TimeIndexView<'a> {
     /// The offset from which to scan for the first record at or above `timestamp`: that of the last entry at or below
     /// it, else the base offset.
     pub fn lookup(&self, timestamp: i64) -> i64 {
+        self.entry_at_or_before(timestamp)
+            .map_or(self.base_offset, |entry| entry.offset)
+    }
+
+    /// The last entry at or below `timestamp`.
+    pub fn entry_at_or_before(&self, timestamp: i64) -> Option<TimeEntry> {
         let slot = self.first_slot(|entry| entry.timestamp > timestamp);
-        slot.checked_sub(1)
-            .map_or(self.base_offset, |slot| self.entry(slot).offset)
+        slot.checked_sub(1).map(|slot| self.entry(slot))
     }
 
     /// The last entry: the segment's largest timestamp.

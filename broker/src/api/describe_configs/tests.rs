@@ -1,8 +1,9 @@
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::DescribeConfigsResult;
-use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+use kafka_protocol::messages::{ApiKey, DescribeConfigsRequest, DescribeConfigsResponse};
 
-use crate::api::test_node::{NODE_ID, TestNode, text};
+use crate::api::test_node::{NODE_ID, TestNode, decode, text};
+use crate::connection::Outcome;
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -112,4 +113,27 @@ async fn what_cannot_be_described() {
             [3, 17, 42, 42, 42, 42, 42, 42]
         );
     }
+}
+
+#[tokio::test]
+async fn a_resource_that_is_named_again_and_again_is_answered_as_long_as_there_is_room() {
+    let node = TestNode::start(&[]);
+    let own = NODE_ID.to_string();
+    let response = node.call(4, &of(&[(BROKER, own.as_str()); 3], None)).await;
+    assert_eq!(errors(&response), [0, 0, 0]);
+    let request = of(&vec![(BROKER, own.as_str()); 20_000], None)
+        .with_include_synonyms(true)
+        .with_include_documentation(true);
+    let Outcome::Ready(response) = node.outcome(ApiKey::DescribeConfigs as i16, 4, &request).await else {
+        panic!("no answer")
+    };
+    assert!(response.len() < 66 << 20, "{} bytes", response.len());
+    let errors = errors(&decode(response, 4));
+    let answered = errors.iter().take_while(|code| **code == 0).count();
+    assert!(answered > 100, "{answered}");
+    assert_eq!(errors.len(), 20_000);
+    assert!(errors[answered..].iter().all(|code| *code == 44));
+    let request = of(&vec![(GROUP, "g"); 100_001], Some(&[]));
+    let outcome = node.outcome(ApiKey::DescribeConfigs as i16, 4, &request).await;
+    assert!(matches!(outcome, Outcome::Close(_)), "{outcome:?}");
 }

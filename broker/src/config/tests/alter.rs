@@ -66,6 +66,22 @@ fn append_and_subtract_work_on_what_holds() {
 }
 
 #[test]
+fn an_empty_element_is_appended_to_an_empty_list_alone() {
+    let append = |current: &[(&str, &str)], name: &str, value: &str| {
+        altered(current, &[change(name, Operation::Append, value)]).map(|after| after[name].clone())
+    };
+    let refused = |name: &str| Err(AlterError::EmptyElement(name.to_owned()));
+    assert_eq!(append(&[], "cleanup.policy", ""), refused("cleanup.policy"));
+    assert_eq!(append(&[], "cleanup.policy", ","), Ok("delete".to_owned()));
+    assert_eq!(
+        append(&[("cleanup.policy", "")], "cleanup.policy", ""),
+        Ok(String::new())
+    );
+    let throttled = "leader.replication.throttled.replicas";
+    assert_eq!(append(&[], throttled, ""), Ok(String::new()));
+}
+
+#[test]
 fn nothing_changes_where_anything_is_wrong() {
     let good = || change("retention.ms", Operation::Set, "3");
     let twice = altered(&[], &[good(), good()]);

@@ -14,6 +14,9 @@ use super::create_topics::create_topic;
 use super::{ApiError, Context, Decision, InternalTopicSettings, MAX_RECORDS_PER_OPERATION, TopicIds};
 use crate::controller::topic_name::{CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC};
 
+/// The least `segment.bytes` that a topic can be given.
+const LEAST_SEGMENT_BYTES: i32 = 1 << 20;
+
 /// One topic that was asked for: created now or before, or why it cannot be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreatedTopic {
@@ -68,7 +71,12 @@ fn topic(context: &Context<'_>, name: &str) -> CreatableTopic {
     let brokers = i16::try_from(unfenced).unwrap_or(i16::MAX).max(1);
     let topic = CreatableTopic::default().with_name(TopicName(StrBytes::from_string(name.to_owned())));
     let internal = |topic: CreatableTopic, wanted: &InternalTopicSettings, configs: &[(&'static str, String)]| {
-        let segment_bytes = ("segment.bytes", wanted.segment_bytes.to_string());
+        // Smaller segments than a topic's are for tests, and have a name of their own.
+        let name = match wanted.segment_bytes {
+            LEAST_SEGMENT_BYTES.. => "segment.bytes",
+            _ => "internal.segment.bytes",
+        };
+        let segment_bytes = (name, wanted.segment_bytes.to_string());
         topic
             .with_num_partitions(wanted.num_partitions)
             .with_replication_factor(wanted.replication_factor.min(brokers))

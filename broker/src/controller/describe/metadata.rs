@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::authorized_operations::{NOT_ASKED, ON_CLUSTER, ON_TOPIC};
 use super::{NO_BROKER, View, nodes, text, topic_name};
 use crate::controller::image::{Image, Partition, Topic};
-use crate::controller::topic_name::{is_internal_topic, validate_topic_name};
+use crate::controller::topic_name::{SHARE_GROUP_STATE_TOPIC, is_internal_topic, validate_topic_name};
 
 /// Which topics a request asks for.
 enum Asked<'r> {
@@ -65,7 +65,7 @@ fn asked(request: &MetadataRequest, version: i16) -> Asked<'_> {
 }
 
 /// The topics that a request names, that do not exist, and that it allows to be created. Those that have no valid name
-/// are not among them.
+/// are not among them, nor is the one of share groups, which nobody here would write.
 pub fn topics_to_create(image: &Image, request: &MetadataRequest, version: i16) -> Vec<String> {
     let Asked::Names(names) = asked(request, version) else {
         return Vec::new();
@@ -73,7 +73,9 @@ pub fn topics_to_create(image: &Image, request: &MetadataRequest, version: i16) 
     if !request.allow_auto_topic_creation {
         return Vec::new();
     }
-    let is_missing = |name: &&str| image.topic(name).is_none() && validate_topic_name(name).is_ok();
+    let is_missing = |name: &&str| {
+        image.topic(name).is_none() && validate_topic_name(name).is_ok() && *name != SHARE_GROUP_STATE_TOPIC
+    };
     names
         .into_iter()
         .map(|name| name.as_str())
@@ -104,9 +106,10 @@ pub fn metadata(view: &View<'_>, request: &MetadataRequest, version: i16) -> Met
     } else {
         NOT_ASKED
     };
-    let topics = topics.into_iter().map(|topic| match topic.error_code {
-        0 => topic.with_topic_authorized_operations(operations),
-        _ => topic,
+    // Of a name that no topic has, too, as Kafka answers; of an id that none has, nothing is known.
+    let topics = topics.into_iter().map(|topic| match topic.name {
+        Some(_) => topic.with_topic_authorized_operations(operations),
+        None => topic,
     });
     let brokers = view.brokers(false).map(|(broker, endpoint)| {
         MetadataResponseBroker::default()

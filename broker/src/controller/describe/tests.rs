@@ -146,6 +146,25 @@ fn unknown_names_are_3_and_invalid_ones_17() {
 }
 
 #[test]
+fn operations_are_told_of_names_that_no_topic_has() {
+    let cluster = cluster();
+    let operations = |request: MetadataRequest, version| {
+        let request = request.with_include_topic_authorized_operations(true);
+        let response = metadata(&view(&cluster), &request, version);
+        let topics = response.topics.iter();
+        topics
+            .map(|topic| (topic.error_code, topic.topic_authorized_operations))
+            .collect::<Vec<_>>()
+    };
+    let all = 3576;
+    assert_eq!(
+        operations(named(&["a", "nowhere", "not valid"]), 9),
+        [(0, all), (3, all), (17, all)]
+    );
+    assert_eq!(operations(ids(&[(None, 7)]), 12), [(100, i32::MIN)]);
+}
+
+#[test]
 fn topics_are_asked_for_by_id() {
     let cluster = cluster();
     let a = cluster.image.topic("a").unwrap().id;
@@ -167,7 +186,14 @@ fn topics_are_asked_for_by_id() {
 #[test]
 fn missing_topics_are_created_where_the_request_allows_it() {
     let cluster = cluster();
-    let mut request = named(&["a", "new", "not valid", "new", "__transaction_state"]);
+    let mut request = named(&[
+        "a",
+        "new",
+        "not valid",
+        "new",
+        "__transaction_state",
+        "__share_group_state",
+    ]);
     assert_eq!(
         topics_to_create(&cluster.image, &request, 9),
         ["new", "__transaction_state"]

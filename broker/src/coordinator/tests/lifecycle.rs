@@ -22,10 +22,16 @@ const POWER_CUT: CrashOptions = CrashOptions {
 
 /// A member that has its assignment, alone in generation 1.
 fn settled_member(rig: &Rig) -> String {
+    settled_member_with(rig, "subscription".into())
+}
+
+fn settled_member_with(rig: &Rig, metadata: Vec<u8>) -> String {
     let refused = rig.call(9, &join_request(GROUP, ""));
     assert_eq!(refused.error_code, ResponseError::MemberIdRequired.code());
     let member = refused.member_id.to_string();
-    let mut join = rig.send(ApiKey::JoinGroup as i16, 9, &join_request(GROUP, &member));
+    let mut request = join_request(GROUP, &member);
+    request.protocols[0].metadata = metadata.into();
+    let mut join = rig.send(ApiKey::JoinGroup as i16, 9, &request);
     assert!(!rig.poll(&mut join), "an empty group waits for more members");
     rig.pass(3_000);
     let joined = rig.answer::<JoinGroupRequest>(join, 9);
@@ -335,4 +341,53 @@ async fn the_timers_run_by_themselves() {
     let joined = tokio::time::timeout(Duration::from_secs(60), node.call(3, &request)).await;
     assert_eq!(joined.unwrap().error_code, 0);
     timers.abort();
+}
+
+#[test]
+fn a_group_that_is_named_again_and_again_is_answered_as_long_as_there_is_room() {
+    let rig = Rig::start(&[]);
+    // As much as a member may bring, and more names than there is room for.
+    let member = settled_member_with(&rig, vec![7; 900_000]);
+    assert!(!member.is_empty());
+    let request = DescribeGroupsRequest::default().with_groups(vec![group_id(GROUP); 100]);
+    let groups = rig.call(6, &request).groups;
+    let answered = groups.iter().take_while(|group| group.error_code == 0).count();
+    assert_eq!((answered, groups.len()), (75, 100));
+    let no_room = ResponseError::PolicyViolation.code();
+    assert!(
+        groups[answered..].iter().all(|group| group.error_code == no_room
+            && group.group_id.as_str() == GROUP
+            && group.error_message.is_some())
+    );
+    let request = DescribeGroupsRequest::default().with_groups(vec![group_id(GROUP); 3]);
+    assert_eq!(rig.call(6, &request).groups.len(), 3);
+}
+
+#[test]
+fn each_group_is_deleted_and_answered_once() {
+    let rig = Rig::start(&[]);
+    assert_eq!(rig.commit(GROUP, &[(0, 1), (1, 1)]), [0, 0]);
+    let names = [GROUP, "none", GROUP, "none"].map(group_id);
+    let request = DeleteGroupsRequest::default().with_groups_names(names.to_vec());
+    let mut results: Vec<_> = rig
+        .call(2, &request)
+        .results
+        .into_iter()
+        .map(|result| (result.group_id.to_string(), result.error_code))
+        .collect();
+    results.sort();
+    assert_eq!(results, [("none".to_owned(), 69), (GROUP.to_owned(), 0)]);
+}
+
+#[test]
+fn segments_of_groups_may_be_small() {
+    let rig = Rig::start(&[("offsets.topic.segment.bytes", "2000")]);
+    for offset in 0..100 {
+        assert_eq!(rig.commit(GROUP, &[(0, offset)]), [0]);
+    }
+    let coordinator = rig.coordinator();
+    assert_eq!(coordinator.partition.settings().rules.segment_bytes, 2_000);
+    rig.disk.crash(POWER_CUT);
+    let rig = Rig::open(rig.disk.clone(), &[("offsets.topic.segment.bytes", "2000")]);
+    assert_eq!(rig.fetch(GROUP, 0), 99);
 }

@@ -2,11 +2,15 @@
 
 use std::time::Instant;
 
+use storage::compression::Codec;
 use storage::disk::simulated::{CrashOptions, Keep};
 use storage::disk::{Disk, read_file, replace_file};
+use storage::record_batch::{BatchBuilder, BatchError, BatchHeader, ProducedBatch};
 
 use super::rig::{GROUP, PARTITIONS, Rig, commit_request};
 use crate::coordinator::checkpoint::FILE;
+use crate::coordinator::load::LoadError;
+use crate::metrics::{Collector, TextWriter};
 
 const POWER_CUT: CrashOptions = CrashOptions {
     data: Keep::Nothing,
@@ -115,5 +119,63 @@ fn loading_does_not_take_longer_with_the_number_of_commits() {
     let whole_log = time_to_load(&rig);
     println!(
         "{commits} commits: loaded in {with_checkpoint:?}, the last {tail} records; without checkpoint {whole_log:?}"
+    );
+}
+
+/// Appends a batch to the group's partition as only the broker itself may.
+fn append_foreign(rig: &Rig, key: &[u8], value: Option<&[u8]>) {
+    let mut batch = BatchBuilder::new(Codec::None);
+    batch.push(0, Some(key), value, &[]);
+    let bytes = batch.build();
+    let header = BatchHeader::parse(&bytes).unwrap();
+    let partition = rig.coordinator().partition.clone();
+    let node = &rig.context.node;
+    node.append(&partition, &ProducedBatch { header, bytes }).unwrap();
+    rig.flush();
+}
+
+#[test]
+fn records_that_make_no_sense_are_left_out_and_counted() {
+    let rig = Rig::start(&[]);
+    commit_some(&rig, 0, 3);
+    // A key without a version, a commit whose value has an unknown version, and one that ends inside a field.
+    let offset_key = [0, 1, 0, 1, b'g', 0, 1, b't', 0, 0, 0, 0];
+    append_foreign(&rig, b"", Some(b"v"));
+    append_foreign(&rig, &offset_key, Some(&[0, 99]));
+    append_foreign(&rig, &offset_key[..7], Some(b"v"));
+    commit_some(&rig, 3, 3);
+    let before = rig.state();
+    let rig = cut_and_open(&rig);
+    assert!(rig.coordinator().is_serving());
+    assert_eq!(rig.state(), before);
+    assert_eq!(rig.fetch(GROUP, 1), 5);
+    let mut text = TextWriter::default();
+    rig.context.coordinators.collect(&mut text);
+    assert!(text.finish().contains("weir_group_skipped_records_total 3"));
+}
+
+#[test]
+fn a_batch_that_is_damaged_ends_the_load() {
+    let rig = Rig::start(&[]);
+    commit_some(&rig, 0, 3);
+    let rig = cut_and_open(&rig);
+    let reader = rig.coordinator().partition.reader().clone();
+    let path = rig.directory().join("00000000000000000000.log");
+    let len = read_file(&rig.disk, &path).unwrap().len();
+    // A bit of the last record's value: all lengths are as they were, only the CRC tells.
+    let digit = reader.size() - 6;
+    assert!(digit < len as u64);
+    rig.disk.flip_bit(&path, digit, 0).unwrap();
+    rig.disk.drop_cache();
+    let error = rig.context.coordinators.load_apart(&reader).map(|_| ()).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            LoadError::Batch {
+                source: BatchError::CrcMismatch { .. },
+                ..
+            }
+        ),
+        "{error}"
     );
 }

@@ -2,7 +2,9 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
+use kafka_protocol::messages::offset_fetch_request::{
+    OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
+};
 use kafka_protocol::messages::{
     ApiKey, DeleteTopicsRequest, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
 };
@@ -220,4 +222,37 @@ fn more_groups_than_allowed_are_refused() {
     );
     assert_eq!(rig.commit("c", &[(0, 1)]), [ResponseError::PolicyViolation.code()]);
     assert_eq!(rig.commit("a", &[(0, 2)]), [0]);
+}
+
+#[test]
+fn offsets_that_are_asked_for_again_and_again_are_answered_as_long_as_there_is_room() {
+    let rig = Rig::start(&[]);
+    let mut request = commit_request(GROUP, TOPIC, &[(0, 5)]);
+    let metadata = "m".repeat(4_000);
+    request.topics[0].partitions[0].committed_metadata = Some(text(&metadata));
+    assert_eq!(rig.call(9, &request).topics[0].partitions[0].error_code, 0);
+    let group = |partitions: Option<Vec<i32>>| {
+        let topics = partitions.map(|partitions| {
+            vec![
+                OffsetFetchRequestTopics::default()
+                    .with_name(topic_name(TOPIC))
+                    .with_partition_indexes(partitions),
+            ]
+        });
+        OffsetFetchRequestGroup::default()
+            .with_group_id(group_id(GROUP))
+            .with_topics(topics)
+    };
+    let fetch = |groups: Vec<OffsetFetchRequestGroup>| rig.call(8, &OffsetFetchRequest::default().with_groups(groups));
+    let answered = fetch(vec![group(None), group(Some(vec![0; 3])), group(None)]);
+    let counts = answered.groups.iter().map(|group| group.topics[0].partitions.len());
+    assert_eq!(counts.collect::<Vec<_>>(), [1, 3, 1]);
+    let no_room = ResponseError::PolicyViolation.code();
+    let answered = fetch(vec![group(Some(vec![0; 20_000])), group(Some(vec![0]))]);
+    let errors: Vec<_> = answered.groups.iter().map(|group| group.error_code).collect();
+    assert_eq!(errors, [no_room, 0], "a partition 20,000 times is 80 MB of metadata");
+    let answered = fetch(vec![group(None); 20_000]);
+    let whole = answered.groups.iter().take_while(|group| group.error_code == 0).count();
+    assert!((5_000..10_000).contains(&whole), "{whole}");
+    assert!(answered.groups[whole..].iter().all(|group| group.error_code == no_room));
 }

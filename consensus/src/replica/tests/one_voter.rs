@@ -41,10 +41,7 @@ fn open(disk: &SimulatedDisk, stop: StopKind, durability: Durability) -> Node {
     let (journal, recovered) = Journal::open(Arc::new(disk.clone()), Path::new("data")).expect("a sound journal");
     let journal = Arc::new(journal);
     let state = recovered.groups.get(&group()).cloned().unwrap_or_default();
-    let files = LogFiles {
-        disk: Arc::new(disk.clone()),
-        dir: PathBuf::from("data/topic-0"),
-    };
+    let files = LogFiles::new(Arc::new(disk.clone()), PathBuf::from("data/topic-0"));
     let config = Arc::new(LogConfig {
         segment_bytes: 600,
         retention_bytes: 2000,

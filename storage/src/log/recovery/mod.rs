@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 use super::error::{Damage, LogError};
 use super::files::{
-    DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TEMPORARY, TIME_INDEX, display_name, parse_name,
+    DAMAGE, DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TEMPORARY, TIME_INDEX, display_name,
+    parse_name,
 };
 use super::reader::LogPosition;
 use super::segment::LiveIndex;
@@ -34,8 +35,7 @@ use crate::producer_state::ProducerStates;
 use crate::record_batch::BatchHeader;
 use missing::MissingFile;
 pub(super) use tail::{Fault, read_batch};
-pub(super) use terms::{Terms, synced_mark};
-use terms::{has_dropped, start};
+pub(super) use terms::{Terms, has_dropped, has_synced, start, synced_mark, term_at};
 
 /// How the broker stopped before this start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,10 +132,18 @@ impl Recovery<'_> {
     pub fn run(self) -> Result<Recovered, LogError> {
         let mut listing = self.list()?;
         if let Some(damage) = self.missing(&listing) {
-            return self.quarantined(&listing, damage);
+            let end = LogPosition {
+                offset: damage.offset,
+                segment_base: damage.offset,
+                position: 0,
+            };
+            return self.quarantined(&listing, damage, end);
+        }
+        if let Some((damage, end)) = self.noted_damage()? {
+            return self.quarantined(&listing, damage, end);
         }
         let start = start(self.group);
-        if !self.has_synced() && listing.segments.first() != Some(&start) {
+        if !has_synced(self.group) && listing.segments.first() != Some(&start) {
             self.forget_unsynced(&mut listing)?;
         }
         let Some(&first) = listing.segments.first() else {
@@ -144,6 +152,7 @@ impl Recovery<'_> {
             let mark = self.mark_or_start(start);
             return self.finish(log, Vec::new(), Terms::new(self.group, &mark), 0);
         };
+        self.drop_old_snapshots(&mut listing, first)?;
         let mark = self.mark_or_start(first);
         let end = LogPosition {
             offset: mark.next_offset,
@@ -230,9 +239,14 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// Whether the mark vouches for any batch, or for a segment that is not the first.
-    fn has_synced(&self) -> bool {
-        synced_mark(self.group).is_some_and(|mark| mark.position > 0 || mark.next_offset != start(self.group))
+    /// Removes the snapshots from before the log's beginning, which retention was about to remove. The oldest that is left
+    /// lies below the mark: it is kept for a start that finds all newer ones above.
+    fn drop_old_snapshots(&self, listing: &mut Listing, first: i64) -> Result<(), LogError> {
+        let old = listing.snapshots.partition_point(|&offset| offset < first);
+        for offset in listing.snapshots.drain(..old) {
+            self.files.remove(&self.files.path(offset, SNAPSHOT))?;
+        }
+        Ok(())
     }
 
     /// The power took the first segment's name and left later ones: nothing of them was ever synced.
@@ -261,7 +275,7 @@ impl Recovery<'_> {
     /// A synced mark vouches for its segment; and without a power cut no segment goes at all.
     fn missing(&self, listing: &Listing) -> Option<Damage> {
         let mark = synced_mark(self.group);
-        let (base, reason) = match mark.filter(|_| self.has_synced()) {
+        let (base, reason) = match mark.filter(|_| has_synced(self.group)) {
             Some(mark) => (
                 mark.segment_base,
                 "the journal says that this segment was synced, and it is gone",
@@ -427,15 +441,32 @@ impl Recovery<'_> {
         self.only_readable(log, damage)
     }
 
-    /// Damage before any segment could be opened: what there is below it stays readable.
-    fn quarantined(&self, listing: &Listing, damage: Damage) -> Result<Recovered, LogError> {
-        let at = LogPosition {
-            offset: damage.offset,
-            segment_base: damage.offset,
-            position: 0,
+    /// Damage that an earlier life has noted, unless it reads right again.
+    fn noted_damage(&self) -> Result<Option<(Damage, LogPosition)>, LogError> {
+        let Some((damage, end)) = self.files.noted_damage() else {
+            return Ok(None);
         };
+        let path = self.files.path(end.segment_base, LOG);
+        let reads_right = || {
+            let file = self.files.disk.open(&path)?;
+            let len = file.len()?;
+            let segment = Segment::sealed(end.segment_base, file, len);
+            read_batch(&segment, end.position, true)
+        };
+        match reads_right() {
+            Ok(Ok(header)) if header.base_offset == end.offset => {
+                tracing::warn!(%damage, "this was found before, and reads right again");
+                self.files.remove(&self.files.dir.join(DAMAGE))?;
+                Ok(None)
+            }
+            _ => Ok(Some((damage, end))),
+        }
+    }
+
+    /// Damage before any segment could be opened: what there is below it, up to `at`, stays readable.
+    fn quarantined(&self, listing: &Listing, damage: Damage, at: LogPosition) -> Result<Recovered, LogError> {
         let mut segments = self.open_segments(listing)?;
-        segments.retain(|segment| segment.base_offset() < damage.offset);
+        segments.retain(|segment| segment.base_offset() <= at.segment_base);
         if segments.is_empty() {
             let index = LiveIndex::new(damage.offset);
             segments.push(Arc::new(Segment::active(
@@ -463,6 +494,14 @@ impl Recovery<'_> {
 }
 
 impl Log {
+    /// Damage was found while the log served: as [`Self::quarantine`], and noted, so that the next start knows it.
+    pub fn quarantine_noted(&mut self, damage: Damage, end: LogPosition) {
+        if let Err(error) = self.files.note_damage(&damage, end) {
+            tracing::warn!(%damage, %error, "the damage cannot be noted: the next start may not know it");
+        }
+        self.quarantine(damage, end);
+    }
+
     /// Ends the log, for readers, at its damage (`end`, after the last good batch); it takes no writes.
     pub fn quarantine(&mut self, damage: Damage, end: LogPosition) {
         self.poison();

@@ -29,6 +29,21 @@ pub(in crate::log) fn synced_mark(group: &GroupState) -> Option<SyncedMark> {
     })
 }
 
+/// Whether the mark vouches for any batch, or for a segment that is not the first.
+pub(in crate::log) fn has_synced(group: &GroupState) -> bool {
+    synced_mark(group).is_some_and(|mark| mark.position > 0 || mark.next_offset != start(group))
+}
+
+/// The term of the batch at `offset`, as far as the journal still knows.
+pub(in crate::log) fn term_at(group: &GroupState, offset: i64) -> Option<u64> {
+    let begun = group.entries.partition_point(|entry| entry.next_offset <= offset);
+    if let Some(last) = begun.checked_sub(1) {
+        return Some(group.entries[last].term);
+    }
+    let (&base, anchor) = group.anchors.first_key_value()?;
+    (has_dropped(group) && base <= offset).then_some(anchor.term_before)
+}
+
 /// Walks the journal's entries beside the batches.
 pub(in crate::log) struct Terms<'a> {
     entries: &'a [RaftEntry],

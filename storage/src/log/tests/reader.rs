@@ -73,3 +73,16 @@ fn a_time_that_only_uncommitted_records_reach_is_not_found() {
     let newest = reader.max_timestamp(limit, 1 << 20).unwrap().unwrap();
     assert_eq!((newest.offset, newest.timestamp), (4, scenario.now_ms - 1));
 }
+
+#[test]
+fn a_read_tells_before_whether_it_may_wait() {
+    let scenario = Scenario::with_two_segments(LogConfig::default());
+    let reader = scenario.log.reader();
+    assert!(
+        reader.may_wait(0),
+        "the index of a sealed segment is mapped at first use"
+    );
+    reader.read(0, reader.end(), u64::MAX).unwrap();
+    assert!(!reader.may_wait(0));
+    assert!(!reader.may_wait(reader.end_offset()));
+}

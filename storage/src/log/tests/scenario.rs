@@ -84,10 +84,7 @@ pub(super) struct Opened {
 }
 
 pub(super) fn files(disk: &SimulatedDisk) -> LogFiles {
-    LogFiles {
-        disk: Arc::new(disk.clone()),
-        dir: dir(),
-    }
+    LogFiles::new(Arc::new(disk.clone()), dir())
 }
 
 /// What a start does: the journal, then the log, then what the log says of the journal.

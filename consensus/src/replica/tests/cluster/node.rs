@@ -90,10 +90,7 @@ impl Node {
             _ => StopKind::Rebooted,
         };
         let state = found.groups.get(&group()).cloned().unwrap_or_default();
-        let files = LogFiles {
-            disk,
-            dir: PathBuf::from(PARTITION),
-        };
+        let files = LogFiles::new(disk, PathBuf::from(PARTITION));
         let config = Arc::new(LogConfig {
             segment_bytes: 1500,
             index_interval_bytes: 200,

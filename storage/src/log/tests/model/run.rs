@@ -405,6 +405,9 @@ impl Run {
         }
         let verified = verify::verify(&files(&self.scenario.disk)).expect("readable");
         assert_eq!(verified.damage, None);
+        let group = self.scenario.journal.group(GROUP).unwrap_or_default();
+        let journaled = verify::verify_journaled(&files(&self.scenario.disk), &group, StopKind::Clean);
+        assert_eq!(journaled.expect("readable"), verified);
         assert!(self.scenario.disk.list(&dir()).is_ok());
         self.count("starts compared");
     }

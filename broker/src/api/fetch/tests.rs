@@ -1,0 +1,175 @@
+use std::time::{Duration, Instant};
+
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::fetch_response::PartitionData;
+use kafka_protocol::messages::{DeleteTopicsRequest, FetchRequest, FetchResponse};
+use uuid::Uuid;
+
+use crate::api::test_node::{TestNode, batch, name};
+
+/// A partition and the offset from which it is fetched.
+type Asked<'a> = (&'a str, i32, i64);
+
+fn fetch(asked: &[Asked<'_>]) -> FetchRequest {
+    let topics = asked.iter().map(|(topic, partition, offset)| {
+        let partition = FetchPartition::default()
+            .with_partition(*partition)
+            .with_fetch_offset(*offset)
+            .with_partition_max_bytes(1 << 20);
+        FetchTopic::default()
+            .with_topic(name(topic))
+            .with_partitions(vec![partition])
+    });
+    FetchRequest::default()
+        .with_min_bytes(1)
+        .with_max_bytes(1 << 20)
+        .with_session_epoch(-1)
+        .with_topics(topics.collect())
+}
+
+/// Topic `a` with two partitions, the first with one record.
+async fn node() -> TestNode {
+    let node = TestNode::start(&[]);
+    node.create_topic("a", 2, &[]).await;
+    append(&node).await;
+    node
+}
+
+async fn append(node: &TestNode) {
+    let partition = node.context.node.topics().partition("a", 0).unwrap();
+    node.context.node.append(&partition, &batch(b"v")).unwrap();
+    partition.committed(partition.reader().end_offset()).await.unwrap();
+}
+
+fn partitions(response: &FetchResponse) -> Vec<(String, &PartitionData)> {
+    let topics = response.responses.iter();
+    topics
+        .flat_map(|topic| topic.partitions.iter().map(|data| (topic.topic.to_string(), data)))
+        .collect()
+}
+
+fn errors(response: &FetchResponse) -> Vec<i16> {
+    let partitions = partitions(response).into_iter();
+    partitions.map(|(_, data)| data.error_code).collect()
+}
+
+#[tokio::test]
+async fn a_partition_that_does_not_exist_does_not_end_the_wait_of_others() {
+    let node = node().await;
+    let wait = async |asked: &[Asked<'_>], errors_wanted: &[i16]| {
+        let began = Instant::now();
+        let response = node.call(12, &fetch(asked).with_max_wait_ms(300)).await;
+        assert_eq!(errors(&response), errors_wanted, "{asked:?}");
+        began.elapsed() >= Duration::from_millis(300)
+    };
+    assert!(wait(&[("none", 0, 0), ("a", 0, 1)], &[3, 0]).await);
+    assert!(wait(&[("a", 7, 0), ("a", 0, 1)], &[3, 0]).await);
+    assert!(!wait(&[("none", 0, 0)], &[3]).await, "nothing to wait for");
+    assert!(!wait(&[], &[]).await);
+    assert!(!wait(&[("none", 0, 0), ("a", 0, 0)], &[3, 0]).await, "there is data");
+    assert!(
+        !wait(&[("a", 0, 99), ("a", 1, 0)], &[1, 0]).await,
+        "the log has no such offset"
+    );
+}
+
+#[tokio::test]
+async fn data_ends_the_wait_beside_a_partition_that_does_not_exist() {
+    let node = node().await;
+    let began = Instant::now();
+    let request = fetch(&[("none", 0, 0), ("a", 0, 1)]).with_max_wait_ms(20_000);
+    let waiting = node.call(12, &request);
+    let produce = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        append(&node).await;
+    };
+    let (response, ()) = tokio::join!(waiting, produce);
+    assert_eq!(errors(&response), [3, 0]);
+    assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn an_epoch_that_the_log_does_not_know_is_out_of_range() {
+    let node = node().await;
+    let epoch = node
+        .context
+        .node
+        .topics()
+        .partition("a", 0)
+        .unwrap()
+        .leader_epoch()
+        .unwrap();
+    let ask = async |offset: i64, last_fetched: i32| {
+        let mut request = fetch(&[("a", 0, offset)]);
+        request.topics[0].partitions[0].last_fetched_epoch = last_fetched;
+        let response = node.call(12, &request).await;
+        let data = partitions(&response)[0].1.clone();
+        (data.error_code, data.high_watermark, data.diverging_epoch)
+    };
+    for newer in [epoch + 1, epoch + 50] {
+        let (error, high_watermark, diverging) = ask(1, newer).await;
+        assert_eq!((error, high_watermark, diverging.end_offset), (1, -1, -1));
+    }
+    let (error, _, diverging) = ask(1, epoch).await;
+    assert_eq!((error, diverging.epoch), (0, -1));
+    let (error, _, diverging) = ask(9, epoch).await;
+    assert_eq!((error, diverging.epoch, diverging.end_offset), (0, epoch, 1));
+}
+
+#[tokio::test]
+async fn an_isolation_level_that_nobody_knows_is_refused() {
+    let node = node().await;
+    for level in [-1, 2, 7] {
+        let response = node.call(12, &fetch(&[("a", 0, 0)]).with_isolation_level(level)).await;
+        assert_eq!((response.error_code, errors(&response)), (-1, vec![-1]));
+        let mut by_id = fetch(&[("", 0, 0)]).with_isolation_level(level);
+        by_id.topics[0].topic_id = Uuid::from_u128(7);
+        let response = node.call(13, &by_id).await;
+        assert_eq!((response.error_code, errors(&response)), (-1, vec![]));
+    }
+}
+
+#[tokio::test]
+async fn a_partition_that_is_named_twice_is_answered_once() {
+    let node = node().await;
+    let response = node.call(12, &fetch(&[("a", 0, 0), ("a", 1, 0), ("a", 0, 1)])).await;
+    let answered: Vec<_> = partitions(&response)
+        .into_iter()
+        .map(|(_, data)| {
+            (
+                data.partition_index,
+                data.records.as_ref().map_or(0, |records| records.len()),
+            )
+        })
+        .collect();
+    assert_eq!(answered, [(0, 0), (1, 0)]);
+}
+
+#[tokio::test]
+async fn an_empty_first_fetch_begins_a_session() {
+    let node = node().await;
+    let response = node.call(12, &fetch(&[]).with_session_epoch(0)).await;
+    assert_ne!(response.session_id, 0);
+    let next = fetch(&[("a", 0, 0)])
+        .with_session_id(response.session_id)
+        .with_session_epoch(1);
+    let response = node.call(12, &next).await;
+    assert_eq!((response.error_code, errors(&response)), (0, vec![0]));
+}
+
+#[tokio::test]
+async fn a_topic_that_is_deleted_ends_the_wait() {
+    let node = node().await;
+    let began = Instant::now();
+    let request = fetch(&[("a", 0, 1)]).with_max_wait_ms(20_000);
+    let delete = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let request = DeleteTopicsRequest::default()
+            .with_topic_names(vec![name("a")])
+            .with_timeout_ms(10_000);
+        assert_eq!(node.call(5, &request).await.responses[0].error_code, 0);
+    };
+    let (response, ()) = tokio::join!(node.call(12, &request), delete);
+    assert_eq!(errors(&response), [3]);
+    assert!(began.elapsed() < Duration::from_secs(10));
+}
