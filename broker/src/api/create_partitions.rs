@@ -24,6 +24,9 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
                 topic.error_message = error.text();
             }
         }
+        for topic in &response.results {
+            context.limits.named_in(topic.error_message.as_deref());
+        }
         let failed = response.results.iter().any(|topic| topic.error_code != 0);
         answer(&request, &response, failed)
     })

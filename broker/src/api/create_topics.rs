@@ -26,6 +26,9 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         if let Err(error) = result {
             fail(&mut response, &error);
         }
+        for topic in &response.topics {
+            context.limits.named_in(topic.error_message.as_deref());
+        }
         let failed = response.topics.iter().any(|topic| topic.error_code != 0);
         answer(&request, &response, failed)
     })

@@ -2,10 +2,12 @@
 
 use consensus::AppendError;
 use kafka_protocol::error::ResponseError;
+use storage::compression::CompressionError;
 use storage::log::LogError;
 use storage::producer_state::SequenceError;
 use storage::record_batch::{BatchError, ErrorClass};
 
+use crate::metrics::Limit;
 use crate::node::MetadataError;
 
 /// Kafka's code for a refused append.
@@ -16,6 +18,30 @@ pub(crate) fn of_append(error: &AppendError) -> ResponseError {
         AppendError::Backlog { .. } => ResponseError::RequestTimedOut,
         AppendError::Log(error) => of_log(error),
         AppendError::Replica(_) => ResponseError::KafkaStorageError,
+    }
+}
+
+/// The limit that an append was refused for.
+pub(super) fn limit_of_append(error: &AppendError) -> Option<Limit> {
+    match error {
+        AppendError::Backlog { .. } => Some(Limit::MaxUncommittedBytes),
+        AppendError::Log(LogError::Sequence(SequenceError::TooManyProducers { .. })) => Some(Limit::MaxProducerIds),
+        _ => None,
+    }
+}
+
+/// The limit that a batch was refused for.
+pub(super) fn limit_of_batch(error: &BatchError) -> Option<Limit> {
+    let grew = matches!(error, BatchError::Compression(CompressionError::TooLarge { .. }));
+    grew.then_some(Limit::MaxDecompressedBatchBytes)
+}
+
+/// The limit that a member or a commit was refused for.
+pub(super) fn limit_of_group(error_code: i16) -> Option<Limit> {
+    match ResponseError::try_from_code(error_code) {
+        Some(ResponseError::GroupMaxSizeReached) => Some(Limit::GroupMaxSize),
+        Some(ResponseError::OffsetMetadataTooLarge) => Some(Limit::OffsetMetadataMaxBytes),
+        _ => None,
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use kafka_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 
 use super::Context;
+use super::errors::limit_of_group;
 use super::group_answer::{check_group_id, detached, respond};
 use crate::connection::{Outcome, Request};
 use crate::group::{Client, Response};
@@ -34,6 +35,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
                 shard.join_group(token, client, &body, now)
             })
         });
+    let limits = context.limits.clone();
     respond(detached(&request.header), answer, move |answer| {
         let mut response = match answer {
             Ok(Response::JoinGroup(response)) => response,
@@ -43,6 +45,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         if version < NULLABLE_PROTOCOL_VERSION {
             response.protocol_name.get_or_insert_default();
         }
+        limit_of_group(response.error_code).inspect(|limit| limits.reached(*limit));
         let failed = response.error_code != 0;
         (response, failed)
     })

@@ -115,7 +115,12 @@ impl Context {
     /// What handlers work on. `config` is the configuration at start; give [`crate::settings::LiveConfig`] to the node's
     /// observers to keep [`Context::config`] as requests change it, and [`Context::coordinators`] behind it.
     pub fn new(node: Arc<Node>, config: Arc<BrokerConfig>) -> Self {
-        let coordinators = Coordinators::new(&node, CoordinatorSettings::from(&*config), Arc::new(Uuid::new_v4));
+        let limits = Arc::new(LimitCounters::default());
+        let settings = CoordinatorSettings {
+            limits: limits.clone(),
+            ..CoordinatorSettings::from(&*config)
+        };
+        let coordinators = Coordinators::new(&node, settings, Arc::new(Uuid::new_v4));
         Context {
             node,
             fetch_sessions: FetchSessions::new(
@@ -124,7 +129,7 @@ impl Context {
             ),
             config: Arc::new(ArcSwap::new(config)),
             coordinators: Arc::new(coordinators),
-            limits: Arc::default(),
+            limits,
             patience: Patience::default(),
             producer_ids: ProducerIds::default(),
             heavy_batches: Arc::default(),

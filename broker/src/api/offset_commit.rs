@@ -13,6 +13,7 @@ use kafka_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse, TopicN
 use kafka_protocol::protocol::StrBytes;
 
 use super::Context;
+use super::errors::limit_of_group;
 use super::group_answer::{detached, encode, respond};
 use crate::connection::{Outcome, Request};
 use crate::controller::image::{Image, Topic};
@@ -39,6 +40,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
             shard.offset_commit(token, version, &body, now)
         })
     });
+    let limits = context.limits.clone();
     respond(header, answer, move |answer| {
         match answer {
             Ok(Response::OffsetCommit(answer)) => {
@@ -54,6 +56,9 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
             Ok(other) => unreachable!("an OffsetCommit is not answered by {other:?}"),
             Err(error) => open_partitions(&mut response).for_each(|partition| partition.error_code = error.code()),
         }
+        let mut partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+        let limit = partitions.find_map(|partition| limit_of_group(partition.error_code));
+        limit.inspect(|limit| limits.reached(*limit));
         let failed = has_error(&response);
         (response, failed)
     })

@@ -28,6 +28,7 @@ pub(super) use heavy::HeavyBatches;
 use super::{Context, errors};
 use crate::connection::{Outcome, Request};
 use crate::controller::topic_name::is_internal_topic;
+use crate::metrics::Limit;
 use crate::node::{Committed, Partition};
 use crate::wire::produce::{self, ProducePartition, ProduceTopic};
 use crate::wire::{RequestHeader, Response};
@@ -272,7 +273,9 @@ impl Work {
                 error,
                 message,
                 records,
+                limit,
             })) => {
+                limit.inspect(|limit| self.context.limits.reached(*limit));
                 let mut response = refused(produced.index, error, message);
                 response.record_errors = records;
                 Ok(response)
@@ -318,6 +321,7 @@ impl Work {
                     error: errors::of_append(&error),
                     message,
                     records: Vec::new(),
+                    limit: errors::limit_of_append(&error),
                 }));
             }
         };
@@ -356,6 +360,8 @@ struct Refusal {
     error: ResponseError,
     message: Option<String>,
     records: Vec<BatchIndexAndErrorMessage>,
+    /// The limit that it has reached.
+    limit: Option<Limit>,
 }
 
 impl From<ResponseError> for Refusal {
@@ -364,6 +370,7 @@ impl From<ResponseError> for Refusal {
             error,
             message: None,
             records: Vec::new(),
+            limit: None,
         }
     }
 }
@@ -379,6 +386,7 @@ impl From<BatchError> for Refusal {
             error: errors::of_batch(&error),
             message: Some(error.to_string()),
             records: records.collect(),
+            limit: errors::limit_of_batch(&error),
         }
     }
 }

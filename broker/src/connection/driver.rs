@@ -93,6 +93,9 @@ pub enum Ended {
     Io(#[from] io::Error),
 }
 
+/// After so long a connection lets others have the thread, though there is more to do.
+const TURN: Duration = Duration::from_millis(2);
+
 const RUN: u8 = 0;
 const DRAIN: u8 = 1;
 const ABORT: u8 = 2;
@@ -168,6 +171,7 @@ pub struct Connection<S> {
     /// When the frame began, later by what we did not read.
     frame_begun: Instant,
     ticked_at: Instant,
+    turn_ends: Instant,
     /// Of the last read.
     received_at: Instant,
 }
@@ -203,6 +207,7 @@ impl<S: Service> Connection<S> {
             frame_since: None,
             frame_begun: now,
             ticked_at: now,
+            turn_ends: now,
             received_at: now,
         }
     }
@@ -228,6 +233,7 @@ impl<S: Service> Connection<S> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         self.control.waker.register(cx.waker());
+        self.turn_ends = Instant::now() + TURN;
         loop {
             let moved = match self.round(cx) {
                 Ok(moved) => moved,
@@ -237,6 +243,10 @@ impl<S: Service> Connection<S> {
                 return Poll::Ready(ended);
             }
             if !moved {
+                break;
+            }
+            if Instant::now() >= self.turn_ends {
+                cx.waker().wake_by_ref();
                 break;
             }
         }
@@ -335,6 +345,9 @@ impl<S: Service> Connection<S> {
                     self.frame_since = None;
                     self.call(frame);
                     called = true;
+                    if Instant::now() >= self.turn_ends {
+                        return Ok(true);
+                    }
                 }
                 Some(frame) => self.whole = Some(frame),
                 // What was called is answered before more is read.

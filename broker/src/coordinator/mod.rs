@@ -41,6 +41,7 @@ pub use settings::CoordinatorSettings;
 use crate::controller::image::Image;
 use crate::controller::topic_name::CONSUMER_OFFSETS_TOPIC;
 use crate::group::{Now, partition_for};
+use crate::metrics::LimitCounters;
 use crate::node::{Clock, Node, Partition, TopicObserver};
 use metrics::Snapshot;
 
@@ -71,6 +72,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     /// `weir.max.groups`.
     max_groups: usize,
+    limits: Arc<LimitCounters>,
     /// Groups in all coordinators.
     groups: AtomicUsize,
     /// Records that made no sense when they were loaded.
@@ -105,6 +107,7 @@ impl Coordinators {
             shared: Arc::new(Shared {
                 clock: node.clock().clone(),
                 max_groups: settings.max_groups,
+                limits: settings.limits.clone(),
                 groups: AtomicUsize::new(0),
                 skipped_records: AtomicU64::new(0),
                 alarm_ms: AtomicU64::new(u64::MAX),

@@ -17,6 +17,7 @@ use super::checkpoint::Written;
 use super::load::Loading;
 use crate::api::errors::of_append;
 use crate::group::{AppendId, Effect, GroupConfig, Now, Response, Shard, Token, UuidSource};
+use crate::metrics::Limit;
 use crate::node::{HighWatermarkObserver, Node, Partition};
 
 /// Where the answer of a request comes. It closes without one when the coordinator goes out of service.
@@ -200,6 +201,7 @@ impl Coordinator {
     ) -> Result<Answer, ResponseError> {
         let mut state = self.state.lock();
         if !is_admitted(state.serving()?) {
+            self.shared.limits.reached(Limit::MaxGroups);
             return Err(ResponseError::PolicyViolation);
         }
         let (tell, told) = oneshot::channel();

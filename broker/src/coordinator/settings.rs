@@ -1,7 +1,10 @@
 //! What the configuration says about groups.
 
+use std::sync::Arc;
+
 use crate::config::BrokerConfig;
 use crate::group::{GroupConfig, MemberMemory};
+use crate::metrics::LimitCounters;
 
 /// The settings of all coordinators of a node; fixed while it runs.
 #[derive(Debug, Clone)]
@@ -10,6 +13,8 @@ pub struct CoordinatorSettings {
     pub groups: GroupConfig,
     /// `weir.max.groups`: beyond, joins and commits that would make a group are refused with POLICY_VIOLATION.
     pub max_groups: usize,
+    /// Where it is counted when that is reached.
+    pub limits: Arc<LimitCounters>,
 }
 
 impl From<&BrokerConfig> for CoordinatorSettings {
@@ -28,6 +33,7 @@ impl From<&BrokerConfig> for CoordinatorSettings {
                 member_memory: MemberMemory::new(groups.max_member_metadata_bytes, groups.max_memory_bytes),
             },
             max_groups: groups.max_groups,
+            limits: Arc::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How often each limit was reached.
 //!
-//! Invariant: every limit that the README's table names has a counter here, under the property's name, from the start.
+//! Invariant: every limit at which something is refused, closed, cut or made to wait has a counter here, under its
+//! property's name, from the start.
 
 use super::instrument::Counter;
 use super::text::{Kind, TextWriter};
@@ -41,7 +42,6 @@ limits! {
     MaxConnectionsPerIp "max.connections.per.ip"
     MaxColdReads "weir.max.cold.reads"
     MaxFetchSessions "max.incremental.fetch.session.cache.slots"
-    FetchMaxBytes "fetch.max.bytes"
     MaxPartitions "weir.max.partitions"
     MaxProducerIds "weir.max.producer.ids.per.partition"
     MaxDecompressedBatchBytes "weir.max.decompressed.batch.bytes"
@@ -65,6 +65,14 @@ impl LimitCounters {
     /// Counts that a limit was reached: something was refused, closed, cut or made to wait by it.
     pub fn reached(&self, limit: Limit) {
         self.0[limit as usize].add(1);
+    }
+
+    /// Counts what a refusal names: its message has the property.
+    pub fn named_in(&self, message: Option<&str>) {
+        let named = |limit: &Limit| message.is_some_and(|message| message.contains(limit.property()));
+        if let Some(limit) = [Limit::MaxPartitions].into_iter().find(named) {
+            self.reached(limit);
+        }
     }
 
     /// How often it was.

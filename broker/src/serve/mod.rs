@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::api::{Api, Context};
 use crate::cli::{LoadError, ServeArgs, host_name};
-use crate::config::{BrokerConfig, HostPort};
+use crate::config::{BrokerConfig, HostPort, Origin};
 use crate::connection::Limits;
 use crate::controller::decide::{Registration, register_broker};
 use crate::controller::record::BrokerEndpoint;
@@ -46,8 +46,9 @@ const SCRUBS_PER_SECOND: u64 = 10;
 const SCRUB_PAUSE: Duration = Duration::from_millis(1);
 /// Threads that sync: while one waits for the disk, the other takes what came meanwhile.
 const FLUSHERS: usize = 2;
-/// Connections to the admin listener that wait to be accepted, at most.
-const DEFAULT_BACKLOG: u32 = 128;
+/// Connections that wait to be accepted, at most, where `socket.listen.backlog.size` is not set. When it is full, a
+/// client tries again after a second: with Kafka's 50, most clients of a broker that comes back would.
+const DEFAULT_BACKLOG: u32 = 1024;
 /// Bytes kept free on the disk for the journal, offsets and deletions.
 const RESERVE_BYTES: u64 = 64 << 20;
 
@@ -205,9 +206,12 @@ struct SocketOptions {
 impl SocketOptions {
     fn of(config: &BrokerConfig) -> Self {
         let network = &config.network;
+        let is_set = config.settings().origin("socket.listen.backlog.size") != Origin::Default;
         let buffer = |bytes: Option<usize>| bytes.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX));
         SocketOptions {
-            backlog: u32::try_from(network.socket_listen_backlog_size).ok(),
+            backlog: is_set
+                .then(|| u32::try_from(network.socket_listen_backlog_size).ok())
+                .flatten(),
             receive_buffer: buffer(network.socket_receive_buffer_bytes),
             send_buffer: buffer(network.socket_send_buffer_bytes),
         }

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::{DeleteTopicsRequest, FetchRequest, FetchResponse};
 use uuid::Uuid;
@@ -171,5 +171,41 @@ async fn a_topic_that_is_deleted_ends_the_wait() {
     };
     let (response, ()) = tokio::join!(node.call(12, &request), delete);
     assert_eq!(errors(&response), [3]);
+    assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_stop_ends_every_wait_and_a_lack_of_memory_the_large_ones() {
+    let node = node().await;
+    let small = fetch(&[("a", 0, 1)]).with_max_wait_ms(20_000);
+    let mut large = small.clone();
+    large.rack_id = name(&"r".repeat(30_000)).0;
+    large.topics = vec![large.topics[0].clone(), fetch(&[("a", 1, 0)]).topics[0].clone()];
+    large.forgotten_topics_data = (0..5)
+        .map(|_| ForgottenTopic::default().with_topic(name(&"f".repeat(10_000))))
+        .collect();
+    let began = Instant::now();
+    let press = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        node.context.patience.press();
+    };
+    let (response, ()) = tokio::join!(node.call(12, &large), press);
+    assert_eq!(errors(&response), [0, 0]);
+    assert!(began.elapsed() < Duration::from_secs(10));
+
+    let end = async {
+        node.context.patience.press();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let pressed = Instant::now();
+        node.context.patience.drain();
+        pressed
+    };
+    let answered = async { (node.call(12, &small).await, Instant::now()) };
+    let ((response, answered), drained) = tokio::join!(answered, end);
+    assert_eq!(errors(&response), [0]);
+    assert!(answered >= drained, "a small fetch goes on waiting");
+    assert!(began.elapsed() < Duration::from_secs(10));
+    // And from now on none waits.
+    node.call(12, &small).await;
     assert!(began.elapsed() < Duration::from_secs(10));
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::rig::{GROUP, PARTITIONS, Rig, TOPIC, commit_request, group_id, text, topic_name};
 use crate::api::test_node::request;
+use crate::metrics::Limit;
 
 #[test]
 fn a_commit_is_shown_and_answered_only_once_it_is_synced() {
@@ -221,6 +222,7 @@ fn more_groups_than_allowed_are_refused() {
         (vec![0], vec![0])
     );
     assert_eq!(rig.commit("c", &[(0, 1)]), [ResponseError::PolicyViolation.code()]);
+    assert_eq!(rig.context.limits.get(Limit::MaxGroups), 1);
     assert_eq!(rig.commit("a", &[(0, 2)]), [0]);
 }
 
