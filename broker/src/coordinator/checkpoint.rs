@@ -131,6 +131,7 @@ impl Coordinator {
         let path = files.dir.join(FILE);
         match files.put_in_place(&path, &content) {
             Ok(()) => {
+                self.partition.note_new_name();
                 *written = Written {
                     applied,
                     bytes: content.len() as u64,

@@ -236,6 +236,11 @@ impl Partition {
         }
     }
 
+    /// A file in the partition's directory was replaced: the next flush makes its name durable.
+    pub fn note_new_name(&self) {
+        self.with_replica(|replica| replica.with_log(|log| log.note_new_name()));
+    }
+
     /// Damage was found below the watermark: what lies before it stays readable, up to `end`.
     pub(super) fn quarantine(&self, damage: Damage, end: LogPosition) {
         self.replica.lock().quarantine(damage, end);

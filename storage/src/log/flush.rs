@@ -187,6 +187,11 @@ impl Log {
         self.dirty.directory = true;
     }
 
+    /// A file of the partition's directory was replaced: the next flush syncs the directory.
+    pub fn note_new_name(&mut self) {
+        self.dirty.directory = true;
+    }
+
     /// Whether anything is unsynced.
     pub fn is_dirty(&self) -> bool {
         !self.dirty.files.is_empty() || self.dirty.directory

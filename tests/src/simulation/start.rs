@@ -125,6 +125,7 @@ impl World {
         let settings = CoordinatorSettings {
             groups,
             max_groups: 1_000,
+            limits: Arc::default(),
         };
         let id = self.random.next();
         Coordinators::new(node, settings, Arc::new(move || Uuid::from_u128(u128::from(id))))
