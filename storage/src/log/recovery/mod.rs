@@ -11,6 +11,7 @@
 //! after it is damage, unless the cache has it whole (then a sync had failed, and the disk never got it).
 
 mod below_mark;
+mod damaged;
 mod missing;
 mod tail;
 mod terms;
@@ -19,21 +20,17 @@ use std::sync::Arc;
 
 use super::error::{Damage, LogError};
 use super::files::{
-    DAMAGE, DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TEMPORARY, TIME_INDEX, display_name,
-    parse_name,
+    DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TEMPORARY, TIME_INDEX, display_name, parse_name,
 };
 use super::reader::LogPosition;
 use super::segment::LiveIndex;
-use super::verify::check;
-use super::walk::{HeaderWalk, Step};
 use super::{Log, LogConfig, Segment};
-use crate::disk::{read_exact_at, read_file};
+use crate::disk::read_file;
 use crate::journal::{GroupState, SyncedMark};
 use crate::leader_epochs::LeaderEpochs;
 use crate::planted::{Bug, is_planted};
 use crate::producer_state::ProducerStates;
 use crate::record_batch::BatchHeader;
-use missing::MissingFile;
 pub(super) use tail::{Fault, read_batch};
 pub(super) use terms::{Terms, has_dropped, has_synced, start, synced_mark, term_at};
 
@@ -165,30 +162,6 @@ impl Recovery<'_> {
             return Ok(self.damaged(log, stopped));
         }
         self.read_above_mark(log, &mark)
-    }
-
-    /// Stands in for a log that could not be opened, say because the disk refused a read: nothing of it can be read.
-    pub fn unreadable(self, reason: String) -> Recovered {
-        let damage = Damage {
-            file: self.files.dir.display().to_string(),
-            position: 0,
-            offset: 0,
-            reason,
-        };
-        let segment = Arc::new(Segment::active(0, Arc::new(MissingFile), 0, LiveIndex::new(0)));
-        let end = LogPosition::default();
-        let (files, config) = (self.files.clone(), self.config.clone());
-        let mut log = Log::assemble(
-            files,
-            config,
-            vec![segment],
-            0,
-            end,
-            LeaderEpochs::default(),
-            self.now_ms,
-        );
-        log.quarantine(damage.clone(), end);
-        self.only_readable(log, damage)
     }
 
     fn list(&self) -> Result<Listing, LogError> {
@@ -403,111 +376,6 @@ impl Recovery<'_> {
             epochs.assign(terms.term as i32, end);
         }
         epochs.truncate_from_start(log.reader.start_offset());
-    }
-
-    /// A log that can be read below its damage. The batches before it in its segment are verified: where headers did not
-    /// fit each other, the damage may be in an earlier one.
-    fn damaged(&self, mut log: Log, stopped: Stopped) -> Recovered {
-        let segments = log.reader.segments();
-        let segment = &segments[stopped.segment];
-        let base = segment.base_offset();
-        let mut end = LogPosition {
-            offset: base,
-            segment_base: base,
-            position: 0,
-        };
-        let mut epoch = -1;
-        let mut bytes = Vec::new();
-        let mut walk = HeaderWalk::new(segment.file().clone(), 0, stopped.position.min(segment.size()));
-        while let Ok(Step::Batch { position, header }) = walk.step() {
-            bytes.resize(header.size(), 0);
-            let is_good = header.base_offset == end.offset
-                && read_exact_at(&**segment.file(), &mut bytes, position).is_ok()
-                && check(&bytes, &header, end.offset, epoch).is_ok();
-            if !is_good {
-                break;
-            }
-            epoch = header.leader_epoch;
-            end.offset = header.next_offset();
-            end.position = position + header.size() as u64;
-        }
-        let damage = Damage {
-            file: display_name(&self.files.path(base, LOG)),
-            position: end.position,
-            offset: end.offset,
-            reason: stopped.reason,
-        };
-        log.quarantine(damage.clone(), end);
-        self.only_readable(log, damage)
-    }
-
-    /// Damage that an earlier life has noted, unless it reads right again.
-    fn noted_damage(&self) -> Result<Option<(Damage, LogPosition)>, LogError> {
-        let Some((damage, end)) = self.files.noted_damage() else {
-            return Ok(None);
-        };
-        let path = self.files.path(end.segment_base, LOG);
-        let reads_right = || {
-            let file = self.files.disk.open(&path)?;
-            let len = file.len()?;
-            let segment = Segment::sealed(end.segment_base, file, len);
-            read_batch(&segment, end.position, true)
-        };
-        match reads_right() {
-            Ok(Ok(header)) if header.base_offset == end.offset => {
-                tracing::warn!(%damage, "this was found before, and reads right again");
-                self.files.remove(&self.files.dir.join(DAMAGE))?;
-                Ok(None)
-            }
-            _ => Ok(Some((damage, end))),
-        }
-    }
-
-    /// Damage before any segment could be opened: what there is below it, up to `at`, stays readable.
-    fn quarantined(&self, listing: &Listing, damage: Damage, at: LogPosition) -> Result<Recovered, LogError> {
-        let mut segments = self.open_segments(listing)?;
-        segments.retain(|segment| segment.base_offset() <= at.segment_base);
-        if segments.is_empty() {
-            let index = LiveIndex::new(damage.offset);
-            segments.push(Arc::new(Segment::active(
-                damage.offset,
-                Arc::new(MissingFile),
-                0,
-                index,
-            )));
-        }
-        let mut log = self.assemble(segments, at);
-        log.quarantine(damage.clone(), at);
-        Ok(self.only_readable(log, damage))
-    }
-
-    fn only_readable(&self, log: Log, damage: Damage) -> Recovered {
-        Recovered {
-            log,
-            tail: Vec::new(),
-            last_index: 0,
-            drop_entries_from: None,
-            damage: Some(damage),
-            cut_bytes: 0,
-        }
-    }
-}
-
-impl Log {
-    /// Damage was found while the log served: as [`Self::quarantine`], and noted, so that the next start knows it.
-    pub fn quarantine_noted(&mut self, damage: Damage, end: LogPosition) {
-        if let Err(error) = self.files.note_damage(&damage, end) {
-            tracing::warn!(%damage, %error, "the damage cannot be noted: the next start may not know it");
-        }
-        self.quarantine(damage, end);
-    }
-
-    /// Ends the log, for readers, at its damage (`end`, after the last good batch); it takes no writes.
-    pub fn quarantine(&mut self, damage: Damage, end: LogPosition) {
-        self.poison();
-        *self.reader.end.write() = end;
-        *self.reader.high_watermark.write() = end;
-        self.reader.set_damage(damage);
     }
 }
 

@@ -1,0 +1,152 @@
+//! A log that is damaged: it opens, and can be read below the damage.
+
+use std::sync::Arc;
+
+use super::super::error::{Damage, LogError};
+use super::super::files::{DAMAGE, LOG, display_name};
+use super::super::reader::LogPosition;
+use super::super::segment::LiveIndex;
+use super::super::verify::check;
+use super::super::walk::{HeaderWalk, Step};
+use super::super::{Log, Segment};
+use super::missing::MissingFile;
+use super::tail::read_batch;
+use super::{Listing, Recovered, Recovery, Stopped};
+use crate::disk::read_exact_at;
+use crate::leader_epochs::LeaderEpochs;
+
+impl Recovery<'_> {
+    /// Stands in for a log that could not be opened, say because the disk refused a read: nothing of it can be read.
+    pub fn unreadable(self, reason: String) -> Recovered {
+        let damage = Damage {
+            file: self.files.dir.display().to_string(),
+            position: 0,
+            offset: 0,
+            reason,
+        };
+        let segment = Arc::new(Segment::active(0, Arc::new(MissingFile), 0, LiveIndex::new(0)));
+        let end = LogPosition::default();
+        let (files, config) = (self.files.clone(), self.config.clone());
+        let mut log = Log::assemble(
+            files,
+            config,
+            vec![segment],
+            0,
+            end,
+            LeaderEpochs::default(),
+            self.now_ms,
+        );
+        log.quarantine(damage.clone(), end);
+        self.only_readable(log, damage)
+    }
+
+    /// A log that can be read below its damage. The batches before it in its segment are verified: where headers did not
+    /// fit each other, the damage may be in an earlier one.
+    pub(super) fn damaged(&self, mut log: Log, stopped: Stopped) -> Recovered {
+        let segments = log.reader.segments();
+        let segment = &segments[stopped.segment];
+        let base = segment.base_offset();
+        let mut end = LogPosition {
+            offset: base,
+            segment_base: base,
+            position: 0,
+        };
+        let mut epoch = -1;
+        let mut bytes = Vec::new();
+        let mut walk = HeaderWalk::new(segment.file().clone(), 0, stopped.position.min(segment.size()));
+        while let Ok(Step::Batch { position, header }) = walk.step() {
+            bytes.resize(header.size(), 0);
+            let is_good = header.base_offset == end.offset
+                && read_exact_at(&**segment.file(), &mut bytes, position).is_ok()
+                && check(&bytes, &header, end.offset, epoch).is_ok();
+            if !is_good {
+                break;
+            }
+            epoch = header.leader_epoch;
+            end.offset = header.next_offset();
+            end.position = position + header.size() as u64;
+        }
+        let damage = Damage {
+            file: display_name(&self.files.path(base, LOG)),
+            position: end.position,
+            offset: end.offset,
+            reason: stopped.reason,
+        };
+        log.quarantine(damage.clone(), end);
+        self.only_readable(log, damage)
+    }
+
+    /// Damage that an earlier life has noted, unless it reads right again.
+    pub(super) fn noted_damage(&self) -> Result<Option<(Damage, LogPosition)>, LogError> {
+        let Some((damage, end)) = self.files.noted_damage() else {
+            return Ok(None);
+        };
+        let path = self.files.path(end.segment_base, LOG);
+        let reads_right = || {
+            let file = self.files.disk.open(&path)?;
+            let len = file.len()?;
+            let segment = Segment::sealed(end.segment_base, file, len);
+            read_batch(&segment, end.position, true)
+        };
+        match reads_right() {
+            Ok(Ok(header)) if header.base_offset == end.offset => {
+                tracing::warn!(%damage, "this was found before, and reads right again");
+                self.files.remove(&self.files.dir.join(DAMAGE))?;
+                Ok(None)
+            }
+            _ => Ok(Some((damage, end))),
+        }
+    }
+
+    /// Damage before any segment could be opened: what there is below it, up to `at`, stays readable.
+    pub(super) fn quarantined(
+        &self,
+        listing: &Listing,
+        damage: Damage,
+        at: LogPosition,
+    ) -> Result<Recovered, LogError> {
+        let mut segments = self.open_segments(listing)?;
+        segments.retain(|segment| segment.base_offset() <= at.segment_base);
+        if segments.is_empty() {
+            let index = LiveIndex::new(damage.offset);
+            segments.push(Arc::new(Segment::active(
+                damage.offset,
+                Arc::new(MissingFile),
+                0,
+                index,
+            )));
+        }
+        let mut log = self.assemble(segments, at);
+        log.quarantine(damage.clone(), at);
+        Ok(self.only_readable(log, damage))
+    }
+
+    fn only_readable(&self, log: Log, damage: Damage) -> Recovered {
+        Recovered {
+            log,
+            tail: Vec::new(),
+            last_index: 0,
+            drop_entries_from: None,
+            damage: Some(damage),
+            cut_bytes: 0,
+        }
+    }
+}
+
+impl Log {
+    /// Damage was found while the log served: as [`Self::quarantine`], and noted, so that the next start knows it.
+    pub fn quarantine_noted(&mut self, damage: Damage, end: LogPosition) {
+        if let Err(error) = self.files.note_damage(&damage, end) {
+            tracing::warn!(%damage, %error, "the damage cannot be noted: the next start may not know it");
+        }
+        self.quarantine(damage, end);
+    }
+
+    /// Ends the log, for readers, at its damage (`end`, after the last good batch); it takes no writes.
+    pub fn quarantine(&mut self, damage: Damage, end: LogPosition) {
+        self.poison();
+        *self.reader.end.write() = end;
+        *self.reader.high_watermark.write() = end;
+        self.reader.set_damage(damage);
+    }
+}
