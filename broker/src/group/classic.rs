@@ -18,7 +18,7 @@ use kafka_protocol::ResponseError;
 use super::appends::AppendId;
 use super::consumer_protocol::{CONSUMER, add_subscribed_topics};
 use super::member::{Member, Protocol};
-use super::member_memory::MemberMemory;
+use super::member_memory::{Charge, MemberMemory};
 use super::records::{GroupMetadata, MemberMetadata};
 use super::runtime::Token;
 use super::timers::TimerKey;
@@ -58,8 +58,8 @@ pub(crate) struct ClassicGroup {
     pub(crate) leader: Option<Arc<str>>,
     members: BTreeMap<Arc<str>, Member>,
     static_members: BTreeMap<Arc<str>, Arc<str>>,
-    /// Ids that were handed out (KIP-394) and are not used yet, with their session timers.
-    pub(crate) pending_joins: BTreeMap<Arc<str>, TimerKey>,
+    /// Ids that were handed out (KIP-394) and are not used yet.
+    pub(crate) pending_joins: BTreeMap<Arc<str>, PendingJoin>,
     /// Members of this generation that have not asked for their assignment yet.
     pub(crate) pending_syncs: BTreeSet<Arc<str>>,
     awaiting_join: usize,
@@ -72,6 +72,24 @@ pub(crate) struct ClassicGroup {
     pub(crate) sync_timer: Option<TimerKey>,
     /// Stores the assignment of this generation.
     pub(crate) assignment_append: Option<AppendId>,
+}
+
+/// An id that was handed out.
+#[derive(Debug)]
+pub(crate) struct PendingJoin {
+    /// Its session.
+    pub(crate) timer: TimerKey,
+    /// What it holds.
+    _charge: Charge,
+}
+
+impl PendingJoin {
+    /// For an id of so many bytes.
+    pub(crate) fn new(timer: TimerKey, id_bytes: usize, memory: &MemberMemory) -> Self {
+        let mut charge = memory.charge();
+        charge.set(size_of::<Self>() + id_bytes);
+        Self { timer, _charge: charge }
+    }
 }
 
 impl ClassicGroup {

@@ -15,7 +15,7 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::join_group_response::JoinGroupResponseMember;
 use kafka_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 
-use super::classic::{ClassicGroup, State};
+use super::classic::{ClassicGroup, PendingJoin, State};
 use super::config::{MAX_NAME_BYTES, MAX_PENDING_JOINS, NEW_MEMBER_JOIN_TIMEOUT_MS};
 use super::group_entry::Kind;
 use super::member::{Member, Protocol, protocols_of, str_bytes};
@@ -178,6 +178,8 @@ fn new_member(group: &mut ClassicGroup, runtime: &mut Runtime, join: Join<'_>) {
         add(group, runtime, join, member_id.into());
     } else if group.pending_joins.len() >= MAX_PENDING_JOINS {
         refuse(runtime, join.token, "", ResponseError::GroupMaxSizeReached);
+    } else if !runtime.config.member_memory.has_room(member_id.len()) {
+        refuse(runtime, join.token, "", ResponseError::PolicyViolation);
     } else {
         refuse(runtime, join.token, &member_id, ResponseError::MemberIdRequired);
         let member: Arc<str> = member_id.into();
@@ -186,7 +188,8 @@ fn new_member(group: &mut ClassicGroup, runtime: &mut Runtime, join: Join<'_>) {
             member: Arc::clone(&member),
         };
         let key = runtime.schedule(millis(join.session_timeout_ms), timer);
-        group.pending_joins.insert(member, key);
+        let pending = PendingJoin::new(key, member.len(), &runtime.config.member_memory);
+        group.pending_joins.insert(member, pending);
     }
 }
 
@@ -195,8 +198,8 @@ fn known_member(group: &mut ClassicGroup, runtime: &mut Runtime, join: Join<'_>)
         // Only dynamic members are given an id to come back with.
         return refuse(runtime, join.token, join.member_id, ResponseError::InvalidRequest);
     }
-    if let Some((member_id, timer)) = group.pending_joins.remove_entry(join.member_id) {
-        runtime.timers.cancel(Some(timer));
+    if let Some((member_id, pending)) = group.pending_joins.remove_entry(join.member_id) {
+        runtime.timers.cancel(Some(pending.timer));
         return add(group, runtime, join, member_id);
     }
     if let Err(error) = group.validate_member(join.member_id, join.instance_id) {

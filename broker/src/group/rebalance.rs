@@ -168,7 +168,8 @@ pub(crate) fn sync_phase_expired(group: &mut ClassicGroup, runtime: &mut Runtime
 /// Takes a member out of the group, or an id that was handed out. Requests that it waits with are answered
 /// UNKNOWN_MEMBER_ID, so that a client that is still there joins anew. The caller decides on a rebalance.
 pub(crate) fn remove_member(group: &mut ClassicGroup, runtime: &mut Runtime, member_id: &str) {
-    runtime.timers.cancel(group.pending_joins.remove(member_id));
+    let pending = group.pending_joins.remove(member_id);
+    runtime.timers.cancel(pending.map(|pending| pending.timer));
     let Some(member) = group.remove(member_id) else { return };
     runtime.timers.cancel(member.session_timer);
     if let Some(token) = member.awaiting_join {

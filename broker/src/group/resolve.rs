@@ -10,7 +10,7 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::LeaveGroupResponse;
 
 use super::appends::{AppendId, Change, Completion, Waiter};
-use super::classic::ClassicGroup;
+use super::classic::{ClassicGroup, PendingJoin};
 use super::errors::{append_error, fetch_error};
 use super::group_entry::Kind;
 use super::offset_commit::error_answer;
@@ -108,7 +108,7 @@ impl Shard {
         };
         group.stored_metadata = None;
         let Kind::Classic(classic) = &mut group.kind;
-        for timer in std::mem::take(&mut classic.pending_joins).into_values() {
+        for PendingJoin { timer, .. } in std::mem::take(&mut classic.pending_joins).into_values() {
             self.runtime.timers.cancel(Some(timer));
         }
         *classic = ClassicGroup::new(Arc::clone(group_id), self.runtime.now.wall_ms);

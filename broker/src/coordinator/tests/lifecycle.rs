@@ -422,6 +422,17 @@ fn what_members_bring_is_limited() {
         "with its name more than a member may bring"
     );
     assert_eq!(memory(&rig), 0);
+    let refusal = rig.call(9, &join_request("id", ""));
+    assert_eq!(refusal.error_code, ResponseError::MemberIdRequired.code());
+    assert!(
+        memory(&rig) > refusal.member_id.len(),
+        "an id that is handed out counts"
+    );
+    let leave = LeaveGroupRequest::default()
+        .with_group_id(group_id("id"))
+        .with_member_id(refusal.member_id);
+    rig.call(2, &leave);
+    assert_eq!(memory(&rig), 0);
     let mut waiting: Vec<_> = (0..4).map(|group| join(&format!("g{group}"), 990)).collect();
     assert!(waiting.iter_mut().all(|pending| !rig.poll(pending)));
     let used = memory(&rig);
