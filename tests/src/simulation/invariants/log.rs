@@ -344,6 +344,7 @@ fn parse(bytes: &Bytes) -> Result<(BatchHeader, Placed, usize), String> {
     let placed = Placed {
         token: token.ok_or("a record without our key")?,
         next_offset: header.next_offset(),
+        epoch: header.leader_epoch,
         hash: hash_of(&batch),
         size: batch.len() as u64,
         timestamps,
