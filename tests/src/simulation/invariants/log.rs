@@ -302,6 +302,10 @@ fn check_new(
     if header.base_offset < end {
         return broken(ONCE, format!("{at}: offsets up to {end} were assigned before"));
     }
+    if header.base_offset != end {
+        // What lies between has expired without having been seen, its sequences included: reads of it had failed.
+        model.sequences.clear();
+    }
     report.checked(EXACTLY_ONCE);
     if let Some(other) = model.places.get(&placed.token) {
         return broken(
