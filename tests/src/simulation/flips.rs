@@ -155,7 +155,8 @@ impl World {
             match kind {
                 Kind::Derived => {
                     let names = self.disk.look_at_names(&files.dir).unwrap_or_default();
-                    for name in names.iter().filter(|name| is_derived(name)) {
+                    let is_whole = partition.reader().start_offset() == 0;
+                    for name in names.iter().filter(|name| is_derived(name, is_whole)) {
                         add(files.dir.join(name), usize::MAX);
                     }
                 }
@@ -267,10 +268,12 @@ impl World {
     }
 }
 
-fn is_derived(name: &str) -> bool {
+/// Whether all that a file says can be had from the log. What a snapshot has of producers whose batches have expired is
+/// nowhere else, as in Kafka.
+fn is_derived(name: &str, is_whole: bool) -> bool {
     match parse_name(name) {
         Some((_, INDEX | TIME_INDEX)) => INDEXES_FALL_BACK,
-        Some((_, SNAPSHOT)) => true,
+        Some((_, SNAPSHOT)) => is_whole,
         Some(_) => false,
         None => [LEADER_EPOCH_CHECKPOINT, GROUP_CHECKPOINT].contains(&name),
     }

@@ -17,6 +17,8 @@ pub(crate) struct Sent {
 pub(crate) struct Placed {
     pub(crate) token: u64,
     pub(crate) next_offset: i64,
+    /// The leader epoch.
+    pub(crate) epoch: i32,
     /// Of all its bytes, the stamp included.
     pub(crate) hash: u64,
     pub(crate) size: u64,

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use broker::node::Clock;
 
+use super::clients::members::RETENTION_MS;
 use super::faults::StopKind;
 use super::report::{Broken, broken};
 use super::world::World;
@@ -13,12 +14,13 @@ const LIVENESS: &str = "liveness: without faults everything is answered and take
 const PASSES_TO_SETTLE: usize = 200;
 
 /// A step, and how often it is taken among all.
-const STEPS: [(&str, u64); 24] = [
+const STEPS: [(&str, u64); 25] = [
     ("produce", 300),
     ("fetch", 60),
     ("look up", 60),
     ("commit an offset", 60),
     ("fetch an offset", 30),
+    ("act as a member", 60),
     ("change the metadata", 25),
     ("delete a topic and make it again", 6),
     ("begin a flush", 60),
@@ -81,6 +83,7 @@ impl World {
             "look up" => self.check_lookups(),
             "commit an offset" => self.commit_offset(),
             "fetch an offset" => self.fetch_offset(),
+            "act as a member" => self.act_as_member(),
             "change the metadata" => self.change_metadata(),
             "delete a topic and make it again" => self.recreate_topic(),
             "begin a flush" => {
@@ -266,6 +269,11 @@ impl World {
         self.settle()?;
         self.fetch_all_offsets()?;
         self.hear()?;
+        self.clock.advance(2 * RETENTION_MS as u64);
+        self.settle()?;
+        self.clock.advance(2 * RETENTION_MS as u64);
+        self.settle()?;
+        self.check_expiring(true)?;
         self.stop_in_order()?;
         self.start_undisturbed()?;
         self.settle()?;

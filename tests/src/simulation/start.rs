@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use broker::coordinator::{CoordinatorSettings, Coordinators};
 use broker::group::GroupConfig;
@@ -119,7 +120,10 @@ impl World {
 
     fn coordinators(&mut self, node: &Arc<broker::node::Node>) -> Coordinators {
         let groups = GroupConfig {
+            // Some commits bring their own.
             offsets_retention_ms: i64::MAX / 4,
+            offsets_retention_check_interval_ms: 2_000,
+            initial_rebalance_delay_ms: 100,
             ..GroupConfig::default()
         };
         let settings = CoordinatorSettings {
@@ -127,8 +131,10 @@ impl World {
             max_groups: 1_000,
             limits: Arc::default(),
         };
-        let id = self.random.next();
-        Coordinators::new(node, settings, Arc::new(move || Uuid::from_u128(u128::from(id))))
+        let life = u128::from(self.random.next()) << 64;
+        let count = AtomicU64::new(0);
+        let uuid = move || Uuid::from_u128(life | u128::from(count.fetch_add(1, Ordering::Relaxed)));
+        Coordinators::new(node, settings, Arc::new(uuid))
     }
 
     /// Everything that has to hold when a node has just come up.
@@ -143,6 +149,7 @@ impl World {
         self.check_service(is_calm)?;
         self.check_logs_after_start(is_calm)?;
         self.check_directories()?;
+        self.check_members_after_start()?;
         if is_calm && !self.is_stopped() {
             self.begun_calmly();
         }

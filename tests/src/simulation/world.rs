@@ -11,6 +11,7 @@ use storage::journal::GroupId;
 
 use super::Options;
 use super::clients::groups::GroupClients;
+use super::clients::members::Members;
 use super::clients::metadata::MetadataClient;
 use super::clients::producer::{Producer, WaitingProduce};
 use super::clock::SimulatedClock;
@@ -49,6 +50,7 @@ pub(crate) struct World {
     pub(crate) waiting: Vec<WaitingProduce>,
     pub(crate) metadata: MetadataClient,
     pub(crate) groups: GroupClients,
+    pub(crate) members: Members,
     pub(crate) report: Report,
     pub(crate) trace: Trace,
     /// Topic ids, uuids of members.
@@ -75,6 +77,7 @@ impl World {
             waiting: Vec::new(),
             metadata: MetadataClient::default(),
             groups: GroupClients::default(),
+            members: Members::default(),
             report: Report {
                 seeds: 1,
                 ..Report::default()
@@ -141,7 +144,8 @@ impl World {
         }
         self.hear_produces()?;
         self.hear_metadata()?;
-        self.hear_groups()
+        self.hear_groups()?;
+        self.hear_members()
     }
 
     /// Nobody will be answered any more.
@@ -150,5 +154,6 @@ impl World {
         self.producers.iter_mut().for_each(Producer::hang_up);
         self.metadata.hang_up();
         self.groups.hang_up();
+        self.members.hang_up();
     }
 }

@@ -15,7 +15,7 @@ use super::super::world::World;
 
 const NEVER_BACK: &str = "5 a group's committed offset never goes back";
 /// The offsets are those of a topic that is never deleted.
-const TOPIC: &str = "t0";
+pub(super) const TOPIC: &str = "t0";
 const GROUPS: u64 = 4;
 const PARTITIONS: u64 = 2;
 const COMMIT_VERSION: i16 = 8;
@@ -176,10 +176,10 @@ impl World {
     }
 }
 
-fn topic() -> TopicName {
+pub(super) fn topic() -> TopicName {
     TopicName(StrBytes::from_static_str(TOPIC))
 }
 
-fn group_id(group: &str) -> GroupId {
+pub(super) fn group_id(group: &str) -> GroupId {
     GroupId(StrBytes::from_string(group.to_string()))
 }

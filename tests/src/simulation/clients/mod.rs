@@ -2,6 +2,7 @@
 
 pub(crate) mod consumer;
 pub(crate) mod groups;
+pub(crate) mod members;
 pub(crate) mod metadata;
 pub(crate) mod producer;
 pub(crate) mod recreate;

@@ -302,6 +302,10 @@ fn check_new(
     if header.base_offset < end {
         return broken(ONCE, format!("{at}: offsets up to {end} were assigned before"));
     }
+    if header.base_offset != end {
+        // What lies between has expired without having been seen, its sequences included: reads of it had failed.
+        model.sequences.clear();
+    }
     report.checked(EXACTLY_ONCE);
     if let Some(other) = model.places.get(&placed.token) {
         return broken(
@@ -344,6 +348,7 @@ fn parse(bytes: &Bytes) -> Result<(BatchHeader, Placed, usize), String> {
     let placed = Placed {
         token: token.ok_or("a record without our key")?,
         next_offset: header.next_offset(),
+        epoch: header.leader_epoch,
         hash: hash_of(&batch),
         size: batch.len() as u64,
         timestamps,

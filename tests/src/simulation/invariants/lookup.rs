@@ -9,6 +9,10 @@ use super::super::model::PartitionModel;
 use super::super::report::{Broken, broken};
 use super::super::world::World;
 
+const NEWEST: &str = "7 the newest record is what a scan finds";
+const EPOCH: &str = "7 a leader epoch ends where a scan finds it";
+/// No epoch.
+const UNDEFINED: (i32, i64) = storage::leader_epochs::UNDEFINED;
 const INDEX: &str = "7 what the index answers is what a scan finds";
 
 impl World {
@@ -25,7 +29,9 @@ impl World {
         let end = self.model(&partition).end();
         self.read_from(&partition, end)?;
         self.check_offset(&partition)?;
-        self.check_time(&partition)
+        self.check_time(&partition)?;
+        self.check_newest(&partition)?;
+        self.check_epoch(&partition)
     }
 
     fn check_offset(&mut self, partition: &Arc<Partition>) -> Result<(), Broken> {
@@ -81,6 +87,64 @@ impl World {
             return broken(
                 INDEX,
                 format!("{partition} at time {wanted}: {found:?}, a scan finds {expected:?}"),
+            );
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    /// ListOffsets −3: the earliest of the records with the largest timestamp.
+    fn check_newest(&mut self, partition: &Arc<Partition>) -> Result<(), Broken> {
+        let reader = partition.reader().clone();
+        let limit = reader.high_watermark();
+        let start = reader.start_offset();
+        let model = self.model(partition);
+        if model.flipped.is_some() || model.end() != limit.offset {
+            return Ok(());
+        }
+        let expected = timestamps(model, start).max_by_key(|&(offset, timestamp)| (timestamp, std::cmp::Reverse(offset)));
+        self.report.checked(NEWEST);
+        let found = match reader.max_timestamp(limit, 1 << 20) {
+            Ok(found) => found.map(|found| (found.offset, found.timestamp)),
+            Err(_) if self.is_troubled() || self.is_stopped() => return Ok(()),
+            Err(error) => return broken(NEWEST, format!("{partition}: {error}")),
+        };
+        if found != expected {
+            return broken(NEWEST, format!("{partition}: {found:?}, a scan finds {expected:?}"));
+        }
+        Ok(())
+    }
+
+    /// OffsetForLeaderEpoch: an epoch ends where the first batch of a later one begins.
+    fn check_epoch(&mut self, partition: &Arc<Partition>) -> Result<(), Broken> {
+        let reader = partition.reader().clone();
+        let (start, end) = (reader.start_offset(), reader.end_offset());
+        let model = self.model(partition);
+        let Some(latest) = reader.latest_epoch() else {
+            return Ok(());
+        };
+        if model.flipped.is_some() || model.end() != end {
+            return Ok(());
+        }
+        let epochs: Vec<(i32, i64)> = model.log.range(start..).map(|(base, placed)| (placed.epoch, *base)).collect();
+        let Some((epoch, _)) = self.random.pick(&epochs).copied() else {
+            return Ok(());
+        };
+        let asked = epoch + self.random.below(3) as i32 - 1;
+        let floor = epochs.iter().map(|(epoch, _)| *epoch).filter(|epoch| *epoch <= asked).max();
+        let later = epochs.iter().find(|(epoch, _)| *epoch > asked);
+        let expected_end = later.map_or(end, |(_, base)| *base);
+        self.report.checked(EPOCH);
+        let found = reader.end_offset_for_epoch(asked);
+        let fits = match found {
+            UNDEFINED => asked > latest || asked < 0,
+            (epoch, end) => epoch <= asked && floor.is_none_or(|floor| epoch >= floor) && end == expected_end,
+        };
+        if !fits {
+            return broken(
+                EPOCH,
+                format!("{partition}: epoch {asked} of {latest} is answered {found:?}, a scan finds {floor:?} up to {expected_end}"),
             );
         }
         Ok(())
