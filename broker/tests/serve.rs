@@ -100,6 +100,26 @@ fn a_host_that_cannot_be_looked_up_is_named() {
 }
 
 #[test]
+fn a_signal_ends_a_start_that_takes_long() {
+    let data = tempfile::tempdir().unwrap();
+    // Nobody writes into it: to read it takes for ever.
+    let boot_id = data.path().join("boot-id");
+    assert!(Command::new("mkfifo").arg(&boot_id).status().unwrap().success());
+    let mut command = command(&data);
+    let process = command.env("WEIR_BOOT_ID_FILE", &boot_id).stderr(Stdio::piped());
+    let mut process = process.spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(process.try_wait().unwrap().is_none());
+    kill_process(Pid::from_child(&process), Signal::TERM).unwrap();
+    let output = process.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.code() == Some(0) && said.contains("while the logs were opened"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_stop_is_in_order_with_idle_connections_open() {
     let mut weir = Weir::start(|_| {});
     let mut idle = weir.connect();

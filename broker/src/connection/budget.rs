@@ -61,7 +61,7 @@ impl Collector for Budget {
 #[derive(Debug)]
 pub(super) struct Pool {
     total: usize,
-    /// Of one address, at most.
+    /// Of one address, at most. As much as the total where addresses are not told apart.
     share: usize,
     state: Mutex<State>,
 }
@@ -125,6 +125,10 @@ impl Pool {
         !state.waiters.is_empty() || state.used > self.total - self.total / 4
     }
 
+    fn has_shares(&self) -> bool {
+        self.share < self.total
+    }
+
     fn in_line(&self, state: &State) -> bool {
         state.waiters.iter().any(|waiter| waiter.granted.is_none())
     }
@@ -142,6 +146,11 @@ impl Pool {
             let Some(bytes) = waiter.bytes else { continue };
             if *used + bytes > self.total {
                 break;
+            }
+            if !self.has_shares() {
+                *used += bytes;
+                waiter.grant(Grant::Bytes(bytes));
+                continue;
             }
             let held = of_address.entry(waiter.address).or_default();
             if *held + bytes <= self.share {
@@ -175,6 +184,10 @@ impl Pool {
 }
 
 impl State {
+    fn held(&self, address: IpAddr) -> usize {
+        self.of_address.get(&address).copied().unwrap_or(0)
+    }
+
     fn give_share(&mut self, address: IpAddr, bytes: usize) {
         if let Some(held) = self.of_address.get_mut(&address) {
             *held -= bytes;
@@ -211,7 +224,7 @@ impl Charge {
         Self {
             pool: pool.clone(),
             address,
-            shares: true,
+            shares: pool.has_shares(),
             bytes: 0,
             overdrawn: false,
         }
@@ -233,12 +246,14 @@ impl Charge {
     /// Takes bytes if there are enough and nobody waits for them.
     pub(super) fn try_take(&mut self, bytes: usize) -> bool {
         let mut state = self.pool.state.lock();
-        let held = state.of_address.get(&self.address).copied().unwrap_or(0);
+        let held = if self.shares { state.held(self.address) } else { 0 };
         if state.used + bytes > self.pool.total || held + bytes > self.pool.share || self.pool.in_line(&state) {
             return false;
         }
         state.used += bytes;
-        *state.of_address.entry(self.address).or_default() += bytes;
+        if self.shares {
+            *state.of_address.entry(self.address).or_default() += bytes;
+        }
         self.bytes += bytes;
         true
     }
@@ -278,11 +293,16 @@ impl Charge {
     /// The frame is handled: from now on it is charged its own length, whether that is there or not, and no longer
     /// overdrawn. `shares`: still against its address.
     pub(super) fn settle(&mut self, len: usize, shares: bool) {
+        let shares = shares && self.shares;
+        if (self.bytes, self.shares, self.overdrawn) == (len, shares, false) {
+            return;
+        }
         let mut state = self.pool.state.lock();
-        let of_address = state.of_address.entry(self.address).or_default();
-        *of_address = *of_address - self.bytes + if shares { len } else { 0 };
-        if *of_address == 0 {
-            state.of_address.remove(&self.address);
+        if shares {
+            *state.of_address.entry(self.address).or_default() += len;
+        }
+        if self.shares {
+            state.give_share(self.address, self.bytes);
         }
         state.used = state.used - self.bytes + len;
         if self.overdrawn {
@@ -350,7 +370,8 @@ impl Drop for Wait {
             }
             None => 0,
         };
-        self.pool.give(&mut state, Some(self.address), bytes);
+        let address = self.pool.has_shares().then_some(self.address);
+        self.pool.give(&mut state, address, bytes);
     }
 }
 

@@ -2,7 +2,11 @@
 //!
 //! Each time it is woken it goes round: take requests that have arrived and call them, move answers that are ready to
 //! the output, write; until nothing moves any more. So all requests of one read are answered by one write, and a request
-//! whose answer is known at once costs no task, channel or wake-up.
+//! whose answer is known at once costs no task, channel or wake-up. [`intake`] is the first part of a round, [`timer`] what
+//! ends a connection that nothing comes from.
+
+mod intake;
+mod timer;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -16,21 +20,19 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use kafka_protocol::messages::ApiKey;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-use super::budget::{Budget, Charge, Pool, Wait};
+use super::budget::{Budget, Charge, Wait};
 use super::fault_in::FaultIn;
-use super::frames::{FrameError, FrameReader};
-use super::limits::{
-    CONTENDED, DECODED_MULTIPLE, FRAME_STEP, FREE_BYTES, Limits, SLOWEST_BYTES_PER_SECOND, SMALL_FRAME, WAITING_BYTES,
-};
+use super::frames::FrameReader;
+use super::limits::Limits;
 use super::output::Output;
 use super::response_memory::{ResponseMemory, ResponseShare};
-use super::service::{ConnectionInfo, Outcome, Request, Service};
+use super::service::{ConnectionInfo, Outcome, Service};
 use crate::metrics::{Limit, Metrics};
-use crate::wire::{Part, RequestHeader, Response, versions};
+use crate::wire::{Part, Response};
+use timer::tick;
 
 /// What all connections share.
 pub struct Shared<S> {
@@ -298,293 +300,6 @@ impl<S: Service> Connection<S> {
         !self.eof && !self.refused && self.control.state.load(SeqCst) == RUN && self.full().is_none()
     }
 
-    /// The limit that keeps the connection from being read.
-    fn full(&self) -> Option<Limit> {
-        let limits = &self.shared.limits;
-        if self.pending.len() >= limits.max_pipelined || self.waiting >= WAITING_BYTES {
-            Some(Limit::MaxPipelinedRequests)
-        } else if self.output.memory() + self.ready_memory >= limits.max_connection_response_bytes {
-            Some(Limit::MaxConnectionResponseBytes)
-        } else if self.responses.must_drain() {
-            Some(Limit::MaxResponseBytes)
-        } else {
-            None
-        }
-    }
-
-    fn count_full(&mut self) {
-        let full = self.full();
-        if full != self.held_back
-            && let Some(limit) = full
-        {
-            self.shared.metrics.limits.reached(limit);
-        }
-        self.held_back = full;
-    }
-
-    /// Calls the requests that have arrived; reads once if there are none.
-    fn take_requests(&mut self, cx: &mut Context<'_>) -> Result<bool, Ended> {
-        let mut called = false;
-        while self.may_take() {
-            self.held_back = None;
-            if !self.poll_budget(cx) {
-                return Ok(called);
-            }
-            let whole = match self.whole.take() {
-                Some(frame) => Some(frame),
-                None => match self.frames.next() {
-                    Ok(frame) => frame,
-                    Err(error) => {
-                        self.refuse(&error);
-                        return Ok(true);
-                    }
-                },
-            };
-            match whole {
-                Some(frame) if self.charge_whole(&frame) => {
-                    self.frame_since = None;
-                    self.call(frame);
-                    called = true;
-                    if Instant::now() >= self.turn_ends {
-                        return Ok(true);
-                    }
-                }
-                Some(frame) => self.whole = Some(frame),
-                // What was called is answered before more is read.
-                None if called => return Ok(true),
-                None => return self.read(cx),
-            }
-        }
-        self.count_full();
-        Ok(called)
-    }
-
-    /// Whether the connection is not, or no longer, waiting for the budget.
-    fn poll_budget(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(wait) = &mut self.wait else { return true };
-        let Poll::Ready(grant) = wait.poll(cx) else {
-            return false;
-        };
-        self.wait = None;
-        if let Some(charge) = &mut self.charge {
-            charge.receive(grant);
-        }
-        let now = Instant::now();
-        self.frame_begun += now.duration_since(self.wait_since);
-        if self.frame_since.is_some() {
-            self.frame_since = Some(now);
-        }
-        true
-    }
-
-    /// Charges a whole frame what it takes while it is handled; false if that has to be waited for.
-    fn charge_whole(&mut self, frame: &Bytes) -> bool {
-        let budget = &self.shared.budget;
-        let (len, is_produce) = (frame.len(), is_produce(frame));
-        if len > SMALL_FRAME {
-            let multiple = if is_produce { 1 } else { DECODED_MULTIPLE };
-            return self.charge_to(&budget.large.clone(), len.saturating_mul(multiple));
-        }
-        if !is_produce {
-            self.charge = None;
-            return true;
-        }
-        let pool = budget.produce.clone();
-        if self
-            .charge
-            .as_ref()
-            .is_none_or(|charge| !Arc::ptr_eq(charge.pool(), &pool))
-        {
-            let mut charge = Charge::new(&pool, self.address);
-            if charge.try_take(len.min(pool.frame_cap())) {
-                self.charge = Some(charge);
-                return true;
-            }
-            let mut charge = Charge::new(&budget.large, self.address);
-            if charge.try_take(len) {
-                self.charge = Some(charge);
-                return true;
-            }
-        }
-        self.charge_to(&pool, len)
-    }
-
-    /// Brings the charge of the current frame to `total` of a pool; false if that has to be waited for.
-    fn charge_to(&mut self, pool: &Arc<Pool>, total: usize) -> bool {
-        let address = self.address;
-        // Of another pool: this frame's when it was not whole yet.
-        if self
-            .charge
-            .as_ref()
-            .is_some_and(|charge| !Arc::ptr_eq(charge.pool(), pool))
-        {
-            self.charge = None;
-        }
-        let charge = self.charge.get_or_insert_with(|| Charge::new(pool, address));
-        if charge.is_overdrawn() || charge.bytes() >= total {
-            return true;
-        }
-        let is_large = Arc::ptr_eq(pool, &self.shared.budget.large);
-        let more = match total.min(pool.frame_cap()) - charge.bytes().min(pool.frame_cap()) {
-            _ if is_large && total > pool.frame_cap() => None,
-            0 => return true,
-            more => Some(more),
-        };
-        if more.is_some_and(|more| charge.try_take(more)) {
-            return true;
-        }
-        self.wait = Some(charge.wait(more));
-        self.wait_since = Instant::now();
-        let metrics = &self.shared.metrics;
-        metrics.network.budget_waits.add(1);
-        metrics.limits.reached(Limit::QueuedMaxRequestBytes);
-        self.shared.service.press();
-        false
-    }
-
-    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, Ended> {
-        let declared = match self.frames.declared() {
-            Ok(declared) => declared,
-            Err(error) => {
-                self.refuse(&error);
-                return Ok(true);
-            }
-        };
-        let low = self.shared.budget.arriving.is_low();
-        let mut limit = if low { FREE_BYTES } else { SMALL_FRAME };
-        let whole = declared.map_or(0, |size| 4 + size);
-        if let Some(size) = declared
-            && size > SMALL_FRAME
-        {
-            // Charged ahead, step by step; only what came with the size, SMALL_FRAME at most, was read before.
-            let step_end = (self.frames.buffered() / FRAME_STEP + 1) * FRAME_STEP;
-            let end = step_end.min(whole);
-            let charged = self.charge.as_ref().map_or(0, Charge::bytes);
-            if charged < end && self.charge.as_ref().is_none_or(|charge| !charge.is_overdrawn()) {
-                self.begin_step();
-                if !self.charge_to(&self.shared.budget.large.clone(), end) {
-                    return Ok(true);
-                }
-            }
-            limit = end - self.frames.buffered();
-        } else if whole > FREE_BYTES && self.charge.is_none() {
-            self.begin_step();
-            if !self.charge_to(&self.shared.budget.arriving.clone(), whole) {
-                return Ok(true);
-            }
-        }
-        if low && declared.is_some_and(|size| size <= SMALL_FRAME) {
-            limit = whole - self.frames.buffered();
-        }
-        match self.frames.poll_read(&mut self.stream, cx, declared, limit, low) {
-            Poll::Pending => {
-                if self.frames.buffered() > 0 && self.frame_since.is_none() {
-                    (self.frame_since, self.frame_begun) = (Some(self.received_at), self.received_at);
-                }
-                Ok(false)
-            }
-            Poll::Ready(Ok(0)) => {
-                self.eof = true;
-                Ok(true)
-            }
-            Poll::Ready(Ok(n)) => {
-                let now = Instant::now();
-                (self.received_at, self.active_at) = (now, now);
-                if self.frame_since.is_none() {
-                    (self.frame_since, self.frame_begun) = (Some(now), now);
-                }
-                self.shared.metrics.network.bytes_in.add(n as u64);
-                Ok(true)
-            }
-            Poll::Ready(Err(error)) => Err(error.into()),
-        }
-    }
-
-    /// A step of a frame begins that is charged: it is late soon if others wait for what it holds.
-    fn begin_step(&mut self) {
-        let now = Instant::now();
-        if self.charge.is_none() {
-            self.frame_begun = self.frame_since.unwrap_or(now);
-            let soon = now + tick(&self.shared.limits, true);
-            self.timer.as_mut().reset(soon.into());
-        }
-        self.frame_since = Some(now);
-    }
-
-    fn call(&mut self, mut frame: Bytes) {
-        let mut charge = self.charge.take();
-        let (len, is_produce) = (frame.len(), is_produce(&frame));
-        if let Some(charge) = &mut charge
-            && is_produce
-        {
-            // From here on it depends on us how long it takes.
-            charge.settle(len, false);
-        }
-        let received_at = self.received_at;
-        let (outcome, api) = match RequestHeader::decode(&mut frame) {
-            Ok(header) => {
-                let api = versions::position(header.api.key as i16).unwrap_or(usize::MAX);
-                let connection = self.info.clone();
-                (
-                    self.shared.service.call(Request {
-                        header,
-                        body: frame,
-                        connection,
-                        received_at,
-                    }),
-                    api,
-                )
-            }
-            Err(error) => (Outcome::Close(error.to_string().into()), usize::MAX),
-        };
-        self.refused = matches!(outcome, Outcome::Close(_));
-        let mut waits = 0;
-        if !matches!(outcome, Outcome::Later(_)) {
-            charge = None;
-        } else if !is_produce {
-            // The decoded request has become what a handler holds; the frame may still be held.
-            match &mut charge {
-                Some(charge) => charge.settle(len, true),
-                None => waits = len,
-            }
-        }
-        self.waiting += waits;
-        let memory = ready_bytes(&outcome);
-        self.ready_memory += memory;
-        self.responses.set(self.output.memory() + self.ready_memory);
-        self.pending.push_back(Pending {
-            outcome,
-            api,
-            received_at,
-            charge,
-            is_produce,
-            waits,
-            memory,
-        });
-    }
-
-    /// Refuses what arrived, after the answers to what came before.
-    fn refuse(&mut self, error: &FrameError) {
-        let limit = match error {
-            FrameError::Size { size, .. } => (*size > 0).then_some(Limit::SocketRequestMaxBytes),
-            FrameError::Request { .. } => Some(Limit::MaxRequestBytes),
-        };
-        if let Some(limit) = limit {
-            self.shared.metrics.limits.reached(limit);
-        }
-        self.refused = true;
-        self.charge = None;
-        self.pending.push_back(Pending {
-            outcome: Outcome::Close(error.to_string().into()),
-            api: usize::MAX,
-            received_at: self.received_at,
-            charge: None,
-            is_produce: false,
-            waits: 0,
-            memory: 0,
-        });
-    }
-
     /// Moves answers from the front to the output, as far as they are there.
     fn collect_answers(&mut self, cx: &mut Context<'_>) -> bool {
         let mut now = None;
@@ -642,71 +357,6 @@ impl<S: Service> Connection<S> {
             }
         }
     }
-
-    /// Ends the connection when it has been idle, or within a frame, for too long.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Option<Ended> {
-        while self.timer.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            if self.is_late(now) {
-                return Some(Ended::FrameTimeout);
-            }
-            let limits = &self.shared.limits;
-            let nothing_in_the_works = self.pending.is_empty() && self.wait.is_none();
-            let inactive = now.duration_since(self.active_at);
-            let is_idle = limits.idle_timeout.is_some_and(|timeout| inactive >= timeout);
-            if is_idle && (nothing_in_the_works || !self.output.is_empty()) {
-                return Some(Ended::Idle);
-            }
-            self.frames.release();
-            let next = tick(limits, self.frame_since.is_some());
-            let next = match limits.idle_timeout {
-                Some(timeout) if !is_idle => next.min(timeout - inactive),
-                _ => next,
-            };
-            self.ticked_at = now;
-            self.timer.as_mut().reset((now + next).into());
-        }
-        None
-    }
-
-    /// Whether a frame that has begun takes too long.
-    fn is_late(&mut self, now: Instant) -> bool {
-        let timeout = self.shared.limits.frame_timeout;
-        if self.wait.is_some() {
-            // What it holds, others may wait for.
-            let holds = self.charge.as_ref().is_some_and(|charge| charge.bytes() > 0);
-            return holds && now.duration_since(self.wait_since) >= timeout;
-        }
-        let Some(since) = self.frame_since else { return false };
-        if !self.may_take() {
-            // Not the client's fault.
-            self.frame_since = Some(now);
-            self.frame_begun = (self.frame_begun + now.duration_since(self.ticked_at)).min(now);
-            return false;
-        }
-        let worth = |bytes_per_second: usize| {
-            Duration::from_millis((self.frames.buffered() as u64).saturating_mul(1000) / bytes_per_second as u64)
-        };
-        let age = now.saturating_duration_since(self.frame_begun);
-        let (divisor, rate) = CONTENDED;
-        now.duration_since(since) >= timeout
-            || age >= timeout + worth(SLOWEST_BYTES_PER_SECOND)
-            || (age >= timeout / divisor + worth(rate)
-                && self.charge.as_ref().is_some_and(|charge| charge.pool().is_contended()))
-    }
-}
-
-/// How long until a connection is looked at again.
-fn tick(limits: &Limits, within_frame: bool) -> Duration {
-    let divisor = if within_frame { CONTENDED.0 } else { 1 };
-    let tick = (limits.frame_timeout / divisor).max(Duration::from_millis(1));
-    limits.idle_timeout.map_or(tick, |timeout| tick.min(timeout))
-}
-
-fn is_produce(frame: &Bytes) -> bool {
-    frame
-        .first_chunk()
-        .is_some_and(|key| i16::from_be_bytes(*key) == ApiKey::Produce as i16)
 }
 
 fn ready_bytes(outcome: &Outcome) -> u64 {

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::test_file::TestFile;
 use super::{Limits, Outcome, Request, Service};
-use crate::metrics::Metrics;
+use crate::metrics::{Limit, Metrics};
 use crate::server::{ConnectionQuotas, Server};
 use crate::wire::{Part, Response};
 
@@ -306,6 +306,10 @@ async fn malformed_frames_close_their_connection_and_no_other() {
         text.contains(&format!("weir_connections_closed_malformed_total {count}\n")),
         "{text}"
     );
+    // Two are too large for any request (the third is no size), one for its API.
+    let limits = &fixture.metrics.limits;
+    assert!(limits.get(Limit::SocketRequestMaxBytes) >= 2);
+    assert_eq!(limits.get(Limit::MaxRequestBytes), 1);
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Every limit, reached.
 
 use super::*;
-use crate::metrics::Limit;
 
 fn limits() -> Limits {
     Limits::default()
@@ -21,6 +20,7 @@ async fn pipelining_is_bounded() {
     fixture.until(|fixture| fixture.called() == 3).await;
     client.nothing_comes().await;
     assert_eq!(fixture.called(), 3);
+    assert_eq!(fixture.metrics.limits.get(Limit::MaxPipelinedRequests), 1);
     fixture.service.gate.add_permits(5);
     for i in 0..5 {
         assert_eq!(client.receive().await.0, i);
@@ -142,6 +142,7 @@ async fn idle_connections_are_closed() {
     fixture.service.gate.add_permits(1);
     assert_eq!(waiting.receive().await.0, 1);
     assert_eq!(fixture.metrics.network.closed_idle.get(), 1);
+    assert_eq!(fixture.metrics.limits.get(Limit::ConnectionsMaxIdleMs), 1);
 }
 
 #[tokio::test]
@@ -350,6 +351,7 @@ async fn connections_per_address_and_in_all() {
     let (first, _second) = (fixture.connect().await, fixture.connect().await);
     fixture.connect().await.is_closed().await;
     assert_eq!(fixture.metrics.network.refused_per_ip.get(), 1);
+    assert_eq!(fixture.metrics.limits.get(Limit::MaxConnectionsPerIp), 1);
     drop(first);
     fixture.until(|fixture| fixture.server.connections() == 1).await;
     let mut third = fixture.connect().await;
