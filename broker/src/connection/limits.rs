@@ -23,7 +23,8 @@ pub const WAITING_BYTES: usize = SMALL_FRAME;
 /// A frame has its timeout, and a second more for so many bytes that have arrived.
 pub const SLOWEST_BYTES_PER_SECOND: usize = 256 * 1024;
 
-/// While others wait for what a frame holds, it has the timeout divided by this, and a second more for so many bytes.
+/// While others wait for what a frame holds, it has the timeout divided by this for its next byte, and for the whole a
+/// second more for so many bytes.
 pub const CONTENDED: (u32, usize) = (6, 1024 * 1024);
 
 /// The limits of connections. Defaults are those of the properties named.

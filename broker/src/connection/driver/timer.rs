@@ -56,10 +56,12 @@ impl<S: Service> Connection<S> {
         };
         let age = now.saturating_duration_since(self.frame_begun);
         let (divisor, rate) = CONTENDED;
+        let soon = timeout / divisor;
+        // While others wait for what it holds: nothing came for a while, or too little.
+        let is_slow = now.saturating_duration_since(since.max(self.received_at)) >= soon || age >= soon + worth(rate);
         now.duration_since(since) >= timeout
             || age >= timeout + worth(SLOWEST_BYTES_PER_SECOND)
-            || (age >= timeout / divisor + worth(rate)
-                && self.charge.as_ref().is_some_and(|charge| charge.pool().is_contended()))
+            || (is_slow && self.charge.as_ref().is_some_and(|charge| charge.pool().is_contended()))
     }
 }
 
