@@ -38,7 +38,10 @@ impl World {
             }
             let now = self.report.count("offset commits refused") + self.report.count("metadata operations refused");
             if now != refused || !self.groups.are_settled() || !self.is_metadata_settled() {
-                return broken(RESERVE, "a commit, or an operation on the metadata, is refused or waits");
+                return broken(
+                    RESERVE,
+                    "a commit, or an operation on the metadata, is refused or waits",
+                );
             }
         }
         self.disk.set_capacity(None);

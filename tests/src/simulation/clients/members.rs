@@ -226,7 +226,11 @@ impl World {
             shard.join_group(token, client, &request, now);
         });
         if let Some(answer) = answer {
-            self.say(format!("member {index} of {} joins as {:?}", name(which), request.member_id));
+            self.say(format!(
+                "member {index} of {} joins as {:?}",
+                name(which),
+                request.member_id
+            ));
             let group = &mut self.members.groups[which];
             group.changes();
             group.members[index].step = Step::Joining(answer);
@@ -237,7 +241,10 @@ impl World {
         let group = &self.members.groups[which];
         let member = &group.members[index];
         let generation = member.generation;
-        let led = group.leader.as_ref().filter(|(led, ids)| *led == generation && ids.first() == Some(&member.id));
+        let led = group
+            .leader
+            .as_ref()
+            .filter(|(led, ids)| *led == generation && ids.first() == Some(&member.id));
         let assign = |id: &String| {
             SyncGroupRequestAssignment::default()
                 .with_member_id(text(id))
@@ -263,7 +270,9 @@ impl World {
         let request = LeaveGroupRequest::default()
             .with_group_id(group_id(&name(which)))
             .with_members(vec![identity]);
-        let answer = self.call_group(&name(which), |shard, token, now| shard.leave_group(token, &request, now));
+        let answer = self.call_group(&name(which), |shard, token, now| {
+            shard.leave_group(token, &request, now)
+        });
         if let Some(answer) = answer {
             self.say(format!("member {index} of {} leaves", name(which)));
             let group = &mut self.members.groups[which];
@@ -313,7 +322,9 @@ impl World {
         let answer = self.call_group(&name(which), |shard, token, now| {
             shard.offset_commit(token, COMMIT_VERSION, &request, now);
         });
-        self.members.groups[which].commits.extend(answer.map(|answer| (offset, answer)));
+        self.members.groups[which]
+            .commits
+            .extend(answer.map(|answer| (offset, answer)));
     }
 
     fn fetch_as_member(&mut self, which: usize) {
@@ -322,7 +333,9 @@ impl World {
         let answer = self.call_group(&name(which), |shard, token, now| {
             shard.offset_fetch(token, &request, false, now);
         });
-        self.members.groups[which].fetches.extend(answer.map(|answer| (least, answer)));
+        self.members.groups[which]
+            .fetches
+            .extend(answer.map(|answer| (least, answer)));
     }
 
     fn use_expiring_group(&mut self) -> Result<(), Broken> {
@@ -336,7 +349,9 @@ impl World {
         let answer = self.call_group(UNUSED_GROUP, |shard, token, now| {
             shard.offset_commit(token, COMMIT_VERSION, &request, now);
         });
-        self.members.unused_commits.extend(answer.map(|answer| (offset, until, answer)));
+        self.members
+            .unused_commits
+            .extend(answer.map(|answer| (offset, until, answer)));
         Ok(())
     }
 
@@ -362,7 +377,10 @@ impl World {
         let now = self.clock.wall_ms();
         if let Some((offset, until)) = self.members.unused.kept {
             if shown < 0 && now < until || shown >= 0 && shown < offset {
-                return broken(EXPIRY, format!("{shown} instead of {offset}, kept until {until}, now {now}"));
+                return broken(
+                    EXPIRY,
+                    format!("{shown} instead of {offset}, kept until {until}, now {now}"),
+                );
             }
             if shown < 0 {
                 self.report.outcome("offsets expired");
@@ -434,8 +452,11 @@ impl World {
                         member.generation = generation;
                         member.step = Step::Joined;
                         if !response.members.is_empty() {
-                            let mut ids: Vec<String> =
-                                response.members.iter().map(|member| member.member_id.to_string()).collect();
+                            let mut ids: Vec<String> = response
+                                .members
+                                .iter()
+                                .map(|member| member.member_id.to_string())
+                                .collect();
                             ids.sort_by_key(|id| *id != member.id);
                             group.leader = Some((generation, ids));
                         }
@@ -514,7 +535,10 @@ impl World {
             let is_there = |(id, assignment): (&String, &Bytes)| found.get(id) == Some(assignment);
             // The sessions of the other group may have ended before.
             if which == 0 && (state != "Stable" || !settled.iter().all(is_there)) {
-                return broken(KEPT, format!("{} is {state} with {found:?}, it was {settled:?}", name(which)));
+                return broken(
+                    KEPT,
+                    format!("{} is {state} with {found:?}, it was {settled:?}", name(which)),
+                );
             }
             let generation = self.members.groups[which].generation;
             for index in 0..MEMBERS {

@@ -12,7 +12,12 @@ impl World {
     /// Deletes a topic whose partitions are written to, flushed and trimmed, and makes one of the same name, which is
     /// written to at once.
     pub(crate) fn recreate_topic(&mut self) -> Result<(), Broken> {
-        let names: Vec<String> = self.metadata.topic_names().filter(|name| *name != KEPT).cloned().collect();
+        let names: Vec<String> = self
+            .metadata
+            .topic_names()
+            .filter(|name| *name != KEPT)
+            .cloned()
+            .collect();
         let Some(name) = self.random.pick(&names).cloned() else {
             return Ok(());
         };

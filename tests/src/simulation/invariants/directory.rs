@@ -45,16 +45,19 @@ impl World {
                 format!("{partition} with segments {bases:?} and end {end} has {foreign}"),
             );
         }
-        if let Some(missing) = bases
-            .iter()
-            .find(|base| !names.contains(&format!("{base:020}.{LOG}")))
-        {
+        if let Some(missing) = bases.iter().find(|base| !names.contains(&format!("{base:020}.{LOG}"))) {
             return broken(OWN_FILES, format!("{partition} has lost the segment at {missing}"));
         }
-        let content = self.disk.look_at_cached(&dir.join(PARTITION_METADATA)).unwrap_or_default();
+        let content = self
+            .disk
+            .look_at_cached(&dir.join(PARTITION_METADATA))
+            .unwrap_or_default();
         let own = topic_id::encode(partition.id.topic_id);
         if !String::from_utf8_lossy(&content).contains(&own) {
-            return broken(OWN_FILES, format!("{partition} has another topic's {PARTITION_METADATA}"));
+            return broken(
+                OWN_FILES,
+                format!("{partition} has another topic's {PARTITION_METADATA}"),
+            );
         }
         Ok(())
     }

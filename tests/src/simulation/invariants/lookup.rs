@@ -103,7 +103,8 @@ impl World {
         if model.flipped.is_some() || model.end() != limit.offset {
             return Ok(());
         }
-        let expected = timestamps(model, start).max_by_key(|&(offset, timestamp)| (timestamp, std::cmp::Reverse(offset)));
+        let expected =
+            timestamps(model, start).max_by_key(|&(offset, timestamp)| (timestamp, std::cmp::Reverse(offset)));
         self.report.checked(NEWEST);
         let found = match reader.max_timestamp(limit, 1 << 20) {
             Ok(found) => found.map(|found| (found.offset, found.timestamp)),
@@ -127,12 +128,20 @@ impl World {
         if model.flipped.is_some() || model.end() != end {
             return Ok(());
         }
-        let epochs: Vec<(i32, i64)> = model.log.range(start..).map(|(base, placed)| (placed.epoch, *base)).collect();
+        let epochs: Vec<(i32, i64)> = model
+            .log
+            .range(start..)
+            .map(|(base, placed)| (placed.epoch, *base))
+            .collect();
         let Some((epoch, _)) = self.random.pick(&epochs).copied() else {
             return Ok(());
         };
         let asked = epoch + self.random.below(3) as i32 - 1;
-        let floor = epochs.iter().map(|(epoch, _)| *epoch).filter(|epoch| *epoch <= asked).max();
+        let floor = epochs
+            .iter()
+            .map(|(epoch, _)| *epoch)
+            .filter(|epoch| *epoch <= asked)
+            .max();
         let later = epochs.iter().find(|(epoch, _)| *epoch > asked);
         let expected_end = later.map_or(end, |(_, base)| *base);
         self.report.checked(EPOCH);
@@ -144,7 +153,9 @@ impl World {
         if !fits {
             return broken(
                 EPOCH,
-                format!("{partition}: epoch {asked} of {latest} is answered {found:?}, a scan finds {floor:?} up to {expected_end}"),
+                format!(
+                    "{partition}: epoch {asked} of {latest} is answered {found:?}, a scan finds {floor:?} up to {expected_end}"
+                ),
             );
         }
         Ok(())
