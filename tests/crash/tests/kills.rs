@@ -16,6 +16,8 @@ use rand::{RngExt, SeedableRng};
 
 /// So many kills share a data directory.
 const KILLS_OF_A_CAMPAIGN: u64 = 25;
+/// Retention is looked at often, so that one topic always expires.
+const SETTINGS: [(&str, &str); 1] = [("log.retention.check.interval.ms", "200")];
 /// How often a start is killed before it is ready.
 const KILLED_STARTS: f64 = 0.25;
 
@@ -28,7 +30,7 @@ fn a_killed_broker_keeps_what_it_acknowledged() {
     let mut random = StdRng::seed_from_u64(seed);
     while tally.kills < kills {
         let count = KILLS_OF_A_CAMPAIGN.min(kills - tally.kills);
-        let mut scene = Scene::new(None, &[], Ledger::default()).unwrap();
+        let mut scene = Scene::new(None, &SETTINGS, Ledger::default()).unwrap();
         if let Err(problem) = campaign(&mut scene, random.random(), count, &mut tally) {
             panic!(
                 "after {} kills with WEIR_CRASH_SEED={seed}: {problem}\n{}",
@@ -50,7 +52,7 @@ fn a_killed_broker_keeps_what_it_acknowledged() {
 
 fn campaign(scene: &mut Scene, seed: u64, kills: u64, tally: &mut Tally) -> Result<(), String> {
     let mut random = StdRng::seed_from_u64(seed);
-    let mut load = Load::new(random.random(), Arc::clone(&scene.ledger));
+    let mut load = Load::new(random.random(), Arc::clone(&scene.ledger)).with_churn(random.random());
     for kill in 0..kills {
         while random.random_bool(KILLED_STARTS) {
             scene.start_and_kill(Duration::from_micros(random.random_range(0..150_000)))?;

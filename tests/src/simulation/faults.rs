@@ -193,7 +193,7 @@ impl World {
         }
     }
 
-    fn used_bytes(&self) -> u64 {
+    pub(crate) fn used_bytes(&self) -> u64 {
         use storage::disk::Disk;
         let all = u64::MAX / 2;
         self.disk.set_capacity(Some(all));

@@ -17,6 +17,7 @@ mod invariants;
 mod model;
 mod random;
 mod report;
+mod reserve;
 mod schedule;
 mod settings;
 mod start;

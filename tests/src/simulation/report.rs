@@ -65,6 +65,11 @@ impl Report {
         *self.outcomes.entry(name).or_default() += 1;
     }
 
+    /// How often this came of it.
+    pub(crate) fn count(&self, outcome: &str) -> u64 {
+        self.outcomes.get(outcome).copied().unwrap_or_default()
+    }
+
     /// Adds the counts of another run.
     pub fn add(&mut self, other: &Report) {
         fn sum<K: Ord + Clone>(into: &mut BTreeMap<K, u64>, from: &BTreeMap<K, u64>) {

@@ -14,7 +14,7 @@ const LIVENESS: &str = "liveness: without faults everything is answered and take
 const PASSES_TO_SETTLE: usize = 200;
 
 /// A step, and how often it is taken among all.
-const STEPS: [(&str, u64); 25] = [
+const STEPS: [(&str, u64); 26] = [
     ("produce", 300),
     ("fetch", 60),
     ("look up", 60),
@@ -34,6 +34,7 @@ const STEPS: [(&str, u64); 25] = [
     ("the disk fails", 8),
     ("the disk heals", 16),
     ("room on the disk changes", 3),
+    ("use up the disk but for the reserve", 6),
     ("plan a stop", 12),
     ("kill", 6),
     ("cut the power", 6),
@@ -127,6 +128,7 @@ impl World {
                 self.change_capacity();
                 Ok(())
             }
+            "use up the disk but for the reserve" => self.use_up_disk(),
             "plan a stop" => {
                 self.plan_stop(60);
                 Ok(())

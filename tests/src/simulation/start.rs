@@ -112,7 +112,7 @@ impl World {
             new_cluster_id: format!("cluster-{}", self.seed),
             settings: Arc::new(SimulatedSettings),
             metadata_settings: metadata_settings(),
-            reserve_bytes: 0,
+            reserve_bytes: self.reserve_bytes,
             retention_interval_ms: 2_000,
             max_cached_bytes: 10_000,
         }

@@ -56,15 +56,22 @@ pub(crate) struct World {
     /// Topic ids, uuids of members.
     pub(crate) next_id: u128,
     pub(crate) next_token: u64,
+    /// `weir.reserve.bytes` of the run, often none.
+    pub(crate) reserve_bytes: u64,
 }
 
 impl World {
     pub(crate) fn new(seed: u64, options: Options) -> Self {
         let disk = SimulatedDisk::new(seed ^ 0x5eed);
         disk.record_trace();
+        let mut random = Random::new(seed);
+        let reserve_bytes = match random.percent(30) {
+            true => random.between(20_000, 40_000),
+            false => 0,
+        };
         World {
             seed,
-            random: Random::new(seed),
+            random,
             disk,
             clock: Arc::new(SimulatedClock::new()),
             running: None,
@@ -85,6 +92,7 @@ impl World {
             trace: Trace::new(options.is_verbose),
             next_id: 1_000,
             next_token: 1,
+            reserve_bytes,
         }
     }
 

@@ -12,6 +12,7 @@ pub use judge::{Found, Keeps, Verdict, judge};
 
 use crate::client::{Acks, ClientError, Connection, EARLIEST, LATEST, ProducerIdentity, TopicDescription};
 use crate::ledger::{CommitEntry, Ledger, PartitionId, PartitionLedger};
+use crate::load::churn;
 use crate::payload;
 use storage::compression::Codec;
 
@@ -157,10 +158,9 @@ fn check_topics(
         }));
     }
     let known = ledger.topics();
-    for name in described
-        .keys()
-        .filter(|name| !name.starts_with("__") && !known.contains_key(name.as_str()))
-    {
+    for name in described.keys().filter(|name| {
+        !name.starts_with("__") && !name.starts_with(churn::PREFIX) && !known.contains_key(name.as_str())
+    }) {
         report
             .violations
             .push(format!("there is a topic {name} that nobody created"));

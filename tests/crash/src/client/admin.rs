@@ -1,8 +1,13 @@
 //! Topics and producer ids.
 
+use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
-use kafka_protocol::messages::{CreateTopicsRequest, InitProducerIdRequest, MetadataRequest, ProducerId};
+use kafka_protocol::messages::{
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, InitProducerIdRequest, MetadataRequest,
+    ProducerId,
+};
 use uuid::Uuid;
 
 use super::error::{check, lacks};
@@ -68,6 +73,36 @@ impl Connection {
             result.error_message.as_deref(),
         )?;
         Ok(result.topic_id)
+    }
+
+    /// Deletes a topic by its name.
+    pub fn delete_topic(&mut self, name: &str) -> Result<(), ClientError> {
+        let state = DeleteTopicState::default().with_name(Some(topic_name(name)));
+        let request = DeleteTopicsRequest::default()
+            .with_topics(vec![state])
+            .with_timeout_ms(TIMEOUT_MS);
+        let answer = self.call(&request)?;
+        let result = answer.responses.first().ok_or_else(|| lacks("DeleteTopics", name))?;
+        check("DeleteTopics", name, result.error_code, result.error_message.as_deref())
+    }
+
+    /// Gives a topic so many partitions.
+    pub fn create_partitions(&mut self, name: &str, count: i32) -> Result<(), ClientError> {
+        let topic = CreatePartitionsTopic::default()
+            .with_name(topic_name(name))
+            .with_count(count)
+            .with_assignments(None);
+        let request = CreatePartitionsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(TIMEOUT_MS);
+        let answer = self.call(&request)?;
+        let result = answer.results.first().ok_or_else(|| lacks("CreatePartitions", name))?;
+        check(
+            "CreatePartitions",
+            name,
+            result.error_code,
+            result.error_message.as_deref(),
+        )
     }
 
     /// All topics, or those named; none is created by asking. A topic that is not there is left out.

@@ -4,6 +4,7 @@
 //! anything, and none to close a connection before it is killed.
 
 mod background;
+pub(crate) mod churn;
 mod writer;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use rand::{RngExt, SeedableRng};
 use crate::client::{Acks, ClientError, Connection, NewTopic};
 use crate::ledger::{Ledger, PartitionId};
 use background::{Committer, Creator, Reader};
+use churn::Churn;
 use writer::Writer;
 
 /// Topics that are there from the start. Segments are as small as Kafka allows, and roll by time too.
@@ -114,6 +116,8 @@ pub struct Load {
     committers: Vec<Committer>,
     creator: Creator,
     reader: Reader,
+    /// Knows no moments: only for brokers that are killed.
+    churn: Option<Churn>,
 }
 
 impl Load {
@@ -148,7 +152,15 @@ impl Load {
             committers,
             creator: Creator::new(WRITERS.len() as u32 + 1, random.random()),
             reader: Reader::new(partitions, random.random()),
+            churn: None,
         }
+    }
+
+    /// With topics that come and go. What of them must be there is known after a kill, not after a cut of the power at a
+    /// moment before.
+    pub fn with_churn(mut self, seed: u64) -> Self {
+        self.churn = Some(Churn::new(seed));
+        self
     }
 
     /// Creates the topics to which everything is written.
@@ -182,6 +194,9 @@ impl Load {
             }
             scope.spawn(|| self.creator.run(run));
             scope.spawn(|| self.reader.run(run));
+            if let Some(churn) = &mut self.churn {
+                scope.spawn(move || churn.run(run));
+            }
             std::thread::sleep(lasting);
             run.over.store(true, Ordering::Release);
             end();

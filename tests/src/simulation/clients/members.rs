@@ -46,7 +46,7 @@ const COMMIT_VERSION: i16 = 4;
 const JOIN_VERSION: i16 = 5;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Members {
     groups: [GroupState; GROUPS],
     unused: Expiring,
@@ -94,16 +94,6 @@ struct Expiring {
     sent: i64,
     /// Acknowledged, and until when it is kept at least.
     kept: Option<(i64, i64)>,
-}
-
-impl Default for Members {
-    fn default() -> Self {
-        Members {
-            groups: Default::default(),
-            unused: Expiring::default(),
-            unused_commits: Vec::new(),
-        }
-    }
 }
 
 impl Members {
@@ -414,11 +404,11 @@ impl World {
         let group = &mut self.members.groups[which];
         for (offset, mut answer) in std::mem::take(&mut group.commits) {
             match answer.try_recv() {
-                Ok(Response::OffsetCommit(response)) if response.topics[0].partitions[0].error_code == 0 => {
-                    // Before or after a change that was asked for meanwhile: then nothing follows.
-                    if !group.settled.is_empty() {
-                        group.in_use = group.in_use.max(offset);
-                    }
+                // Before or after a change that was asked for meanwhile: then nothing follows.
+                Ok(Response::OffsetCommit(response))
+                    if response.topics[0].partitions[0].error_code == 0 && !group.settled.is_empty() =>
+                {
+                    group.in_use = group.in_use.max(offset);
                 }
                 Err(TryRecvError::Empty) => group.commits.push((offset, answer)),
                 _ => {}

@@ -292,6 +292,11 @@ impl World {
         Ok(())
     }
 
+    /// A small request.
+    pub(crate) fn ask_for_producer_ids(&mut self) -> Result<(), Broken> {
+        self.change(Change::ProducerIds)
+    }
+
     /// Whether nothing waits any more.
     pub(crate) fn is_metadata_settled(&self) -> bool {
         self.metadata.waiting.is_empty()
