@@ -16,9 +16,6 @@ use super::faults::StopKind;
 use super::report::Broken;
 use super::world::{DATA, World};
 
-/// Whether flips in the index files of sealed segments are injected: a read that the index leads astray does not yet fall
-/// back to a scan.
-const INDEXES_FALL_BACK: bool = false;
 /// A coordinator's shortcut past its log.
 const GROUP_CHECKPOINT: &str = "group-checkpoint";
 const JOURNAL_DIR: &str = "journal";
@@ -272,7 +269,7 @@ impl World {
 /// nowhere else, as in Kafka.
 fn is_derived(name: &str, is_whole: bool) -> bool {
     match parse_name(name) {
-        Some((_, INDEX | TIME_INDEX)) => INDEXES_FALL_BACK,
+        Some((_, INDEX | TIME_INDEX)) => true,
         Some((_, SNAPSHOT)) => is_whole,
         Some(_) => false,
         None => [LEADER_EPOCH_CHECKPOINT, GROUP_CHECKPOINT].contains(&name),

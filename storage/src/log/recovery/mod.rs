@@ -157,13 +157,7 @@ impl Recovery<'_> {
             position: mark.position,
         };
         let mut log = self.assemble(self.open_segments(&listing)?, end);
-        // A power cut brings names back that retention had removed. Nothing is read from there any more, and the oldest
-        // snapshot that counts, the one that stays whatever the mark is, must be of this log.
-        let (past, present): (Vec<i64>, Vec<i64>) = listing.snapshots.into_iter().partition(|&offset| offset < first);
-        for offset in past {
-            self.files.remove(&self.files.path(offset, SNAPSHOT))?;
-        }
-        log.snapshots = present;
+        log.snapshots = listing.snapshots;
         if let Some(stopped) = self.read_below_mark(&mut log, &mark)? {
             return Ok(self.damaged(log, stopped));
         }
