@@ -3,8 +3,8 @@
 //! Order: the files are cut, and that synced, before the journal is told: a repair that was broken off is done again.
 
 use storage::journal::{GroupId, Journal};
-use storage::log::LogFiles;
 use storage::log::repair::{RepairPlan, plan};
+use storage::log::{LogFiles, still_damaged};
 
 use super::RepairArgs;
 use super::target::Target;
@@ -34,7 +34,8 @@ pub(super) fn run_repair(args: &RepairArgs) -> Result<(), String> {
             ));
         };
         let state = journal.group(group).unwrap_or_default();
-        let Some(plan) = plan(&partition.files, &state, None).map_err(|error| error.to_string())? else {
+        let noted = still_damaged(&partition.files, &state).map_err(|error| error.to_string())?;
+        let Some(plan) = plan(&partition.files, &state, noted.as_ref()).map_err(|error| error.to_string())? else {
             continue;
         };
         repair(&partition.files, group, &journal, &plan)?;

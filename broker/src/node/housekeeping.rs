@@ -106,6 +106,7 @@ impl Node {
         }
         if self.is_due(now, |state| &mut state.next_slow_ms, SLOW_INTERVAL_MS) {
             self.measure_free_space();
+            self.trim();
             self.remove_due(now);
             self.open_missing();
             self.rebuild_panicked();
@@ -118,8 +119,6 @@ impl Node {
             self.next_retention_ms
                 .store(wall + self.retention_interval_ms, Ordering::Relaxed);
             self.run_retention();
-        } else {
-            self.trim();
         }
         if self.is_due(now, |state| &mut state.next_idle_ms, IDLE_INTERVAL_MS) {
             self.release_idle(wall);

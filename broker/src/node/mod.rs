@@ -328,9 +328,7 @@ impl Node {
         }
         while self.flush_pass() {}
         self.write_marks();
-        let sound = all
-            .iter()
-            .all(|partition| partition.out_of_service().is_none() && !partition.needs_flush());
+        let sound = self.out_of_service().is_empty() && !all.iter().any(|partition| partition.needs_flush());
         if !sound {
             tracing::warn!("some partitions are out of service: the next start verifies all");
             return;

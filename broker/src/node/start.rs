@@ -75,8 +75,8 @@ pub enum StartError {
     Metadata(#[from] MetadataError),
     /// What the life before wrote cannot be made durable.
     #[error(
-        "the filesystem of the data directory cannot be synced: {0}: what was written last may be in memory only. See the \
-         kernel's log, check the filesystem, and restart the machine before the broker"
+        "the filesystem of the data directory tells of a write that failed: {0}: see the kernel's log. If the disk is sound, \
+         start again; else restart the machine first, so that nothing is read from memory that the disk does not have"
     )]
     Sync(std::io::Error),
     /// Partitions without a journal.

@@ -1,5 +1,6 @@
 //! Makes this node's partitions those that the committed metadata says: opens, closes, removes, configures.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -55,11 +56,18 @@ impl Node {
     }
 
     fn remove_topics(&self, before: &Image, after: &Image) {
-        for topic in before.topics().filter(|topic| after.topic_by_id(topic.id).is_none()) {
+        let gone = || before.topics().filter(|topic| after.topic_by_id(topic.id).is_none());
+        if gone().next().is_none() {
+            return;
+        }
+        let mut removed = BTreeMap::new();
+        self.topics
+            .update(|topics| removed.extend(gone().filter_map(|topic| Some((topic.id, topics.remove(topic.id)?)))));
+        for topic in gone() {
             self.deleted.lock().insert(topic.id);
-            let mut removed = None;
-            self.topics.update(|topics| removed = topics.remove(topic.id));
-            let Some(local) = removed else { continue };
+            let Some(local) = removed.remove(&topic.id) else {
+                continue;
+            };
             for partition in local.partitions.values() {
                 partition.close();
                 self.remove_directory(partition);

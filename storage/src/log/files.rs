@@ -82,16 +82,20 @@ impl LogFiles {
     /// vouch for are in doubt.
     pub fn put_in_place(&self, path: &Path, content: &[u8]) -> io::Result<()> {
         let _held = self.hold().ok_or(io::ErrorKind::NotFound)?;
-        let (temporary, file) = self.write_aside(path, content)?;
-        file.sync_data()?;
-        self.disk.rename(&temporary, path)
+        let put = self.write_aside(path, content).and_then(|(temporary, file)| {
+            file.sync_data()?;
+            self.disk.rename(&temporary, path)
+        });
+        if put.is_err() {
+            // What stays of it is removed at the next start, if not here.
+            let _ = self.disk.remove_file(&temporary_name(path));
+        }
+        put
     }
 
     /// Writes a file under a temporary name beside `path`, unsynced; answers that name and the file.
     pub(super) fn write_aside(&self, path: &Path, content: &[u8]) -> io::Result<(PathBuf, Arc<dyn DiskFile>)> {
-        let mut temporary = path.as_os_str().to_os_string();
-        temporary.push(TEMPORARY);
-        let temporary = PathBuf::from(temporary);
+        let temporary = temporary_name(path);
         let file = create_or_empty(&*self.disk, &temporary)?;
         write_all_at(&*file, &[content], 0)?;
         Ok((temporary, file))
@@ -104,6 +108,12 @@ impl LogFiles {
             _ => Ok(()),
         }
     }
+}
+
+fn temporary_name(path: &Path) -> PathBuf {
+    let mut temporary = path.as_os_str().to_os_string();
+    temporary.push(TEMPORARY);
+    PathBuf::from(temporary)
 }
 
 /// Whether a file in a partition's directory is one that a log makes.

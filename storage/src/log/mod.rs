@@ -48,7 +48,7 @@ pub use files::{
 pub use files::{is_own_name, parse_name};
 pub use flush::{CheckpointFiles, LogFlush};
 pub use reader::{LogPosition, LogReader, Slice, TimestampedOffset};
-pub use recovery::{Recovered, Recovery, StopKind, TailBatch};
+pub use recovery::{Recovered, Recovery, StopKind, TailBatch, still_damaged};
 pub use scrub::{Scrub, Scrubbed};
 pub use segment::Segment;
 pub use walk::{HeaderWalk, Step};

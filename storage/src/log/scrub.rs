@@ -16,8 +16,6 @@ use super::segment::Segment;
 pub struct Scrub {
     /// Where the next batch begins.
     next: LogPosition,
-    /// The epoch of the last one.
-    epoch: i32,
 }
 
 /// What a step saw.
@@ -32,6 +30,16 @@ pub enum Scrubbed {
 }
 
 impl Scrub {
+    /// One that begins at a batch, in the middle of a log.
+    pub(super) fn from(next: LogPosition) -> Self {
+        Scrub { next }
+    }
+
+    /// Whether the batch at `place` was read, and those before it, and found to be good.
+    pub(super) fn is_past(&self, place: LogPosition) -> bool {
+        (self.next.segment_base, self.next.position) > (place.segment_base, place.position)
+    }
+
     /// Reads the next batches, about `budget` bytes of them and at least one, below `limit`: which is both synced and
     /// committed. An error is the disk's; the step can be tried again.
     pub fn step(&mut self, reader: &LogReader, limit: LogPosition, budget: u64) -> Result<Scrubbed, LogError> {
@@ -72,11 +80,16 @@ impl Scrub {
                             header.base_offset, self.next.offset
                         )
                     }
-                    Ok(header) if header.leader_epoch < self.epoch => {
-                        format!("epoch {} follows {}", header.leader_epoch, self.epoch)
+                    // Outside of the CRC, and known from elsewhere.
+                    Ok(header)
+                        if reader
+                            .epoch_of(header.base_offset)
+                            .is_some_and(|it| it != header.leader_epoch) =>
+                    {
+                        let known = reader.epoch_of(header.base_offset).unwrap_or_default();
+                        format!("epoch {} stands where {known} belongs", header.leader_epoch)
                     }
                     Ok(header) => {
-                        self.epoch = header.leader_epoch;
                         self.next.offset = header.next_offset();
                         self.next.position += header.size() as u64;
                         bytes += header.size() as u64;

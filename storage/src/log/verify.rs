@@ -11,6 +11,7 @@ use std::path::Path;
 use super::error::{Damage, LogError};
 use super::files::{LOG, LogFiles, SNAPSHOT, display_name, parse_name};
 use super::recovery::StopKind;
+use super::recovery::still_damaged;
 use super::segment::Segment;
 use super::walk::{HeaderWalk, Step};
 use crate::disk::{Entry, read_exact_at, read_file};
@@ -65,7 +66,12 @@ pub fn verify(files: &LogFiles) -> Result<Verified, LogError> {
 /// As [`verify`], and compares the log with what the journal says of it: where it begins, how far it was synced, the term
 /// of each batch. `stop` is how the broker stopped: what was torn then, above the synced mark, is no damage.
 pub fn verify_journaled(files: &LogFiles, group: &GroupState, stop: StopKind) -> Result<Verified, LogError> {
-    run(files, Some(Journaled { group, stop }))
+    let mut seen = run(files, Some(Journaled { group, stop }))?;
+    if seen.damage.is_none() {
+        // Found by the broker past the page cache, through which this reads.
+        seen.damage = still_damaged(files, group)?;
+    }
+    Ok(seen)
 }
 
 fn run(files: &LogFiles, journaled: Option<Journaled<'_>>) -> Result<Verified, LogError> {

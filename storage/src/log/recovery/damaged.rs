@@ -3,17 +3,37 @@
 use std::sync::Arc;
 
 use super::super::error::{Damage, LogError};
-use super::super::files::{DAMAGE, LOG, display_name};
+use super::super::files::{DAMAGE, LOG, LogFiles, display_name, parse_name};
 use super::super::reader::LogPosition;
+use super::super::scrub::{Scrub, Scrubbed};
 use super::super::segment::LiveIndex;
 use super::super::verify::check;
 use super::super::walk::{HeaderWalk, Step};
-use super::super::{Log, Segment};
+use super::super::{Log, LogConfig, Segment};
 use super::missing::MissingFile;
-use super::tail::read_batch;
-use super::{Listing, Recovered, Recovery, Stopped};
+use super::{Listing, Recovered, Recovery, StopKind, Stopped};
 use crate::disk::read_exact_at;
+use crate::journal::GroupState;
 use crate::leader_epochs::LeaderEpochs;
+
+/// Bytes of a segment that is back that are verified at once.
+const SCRUBBED_AT_ONCE: u64 = 8 << 20;
+
+/// The damage that a broker has noted in a partition's directory, if it is still there. Changes nothing.
+pub fn still_damaged(files: &LogFiles, group: &GroupState) -> Result<Option<Damage>, LogError> {
+    let Some((damage, place)) = files.noted_damage() else {
+        return Ok(None);
+    };
+    let recovery = Recovery {
+        files: files.clone(),
+        config: Arc::new(LogConfig::default()),
+        group,
+        stop: StopKind::Killed,
+        now_ms: 0,
+        is_filesystem_synced: false,
+    };
+    Ok((!recovery.reads_right(place)?).then_some(damage))
+}
 
 impl Recovery<'_> {
     /// Stands in for a log that could not be opened, say because the disk refused a read: nothing of it can be read.
@@ -81,20 +101,64 @@ impl Recovery<'_> {
         let Some((damage, end)) = self.files.noted_damage() else {
             return Ok(None);
         };
-        let path = self.files.path(end.segment_base, LOG);
-        let reads_right = || {
-            let file = self.files.disk.open(&path)?;
-            let len = file.len()?;
-            let segment = Segment::sealed(end.segment_base, file, len);
-            read_batch(&segment, end.position, true)
+        if !self.reads_right(end)? {
+            return Ok(Some((damage, end)));
+        }
+        tracing::warn!(%damage, "this was found before, and reads right again");
+        self.files.remove(&self.files.dir.join(DAMAGE))?;
+        Ok(None)
+    }
+
+    /// Whether the batch at `place` is good again, or, if a segment was missing there, whether that is back.
+    fn reads_right(&self, place: LogPosition) -> Result<bool, LogError> {
+        let entries = self.files.disk.list(&self.files.dir);
+        let entries = entries.map_err(|error| LogError::io("list", &self.files.dir, error))?;
+        let named = entries.iter().filter_map(|entry| parse_name(&entry.name));
+        let mut listing = Listing {
+            segments: named
+                .filter_map(|(base, suffix)| (suffix == LOG).then_some(base))
+                .collect(),
+            snapshots: Vec::new(),
         };
-        match reads_right() {
-            Ok(Ok(header)) if header.base_offset == end.offset => {
-                tracing::warn!(%damage, "this was found before, and reads right again");
-                self.files.remove(&self.files.dir.join(DAMAGE))?;
-                Ok(None)
+        listing.segments.sort_unstable();
+        let is_gap = place.position == 0 && place.segment_base != place.offset;
+        let Some(&base) = listing.segments.iter().rfind(|&&base| base <= place.offset) else {
+            return Ok(false);
+        };
+        let segments = self.open_segments(&listing)?;
+        let noted = segments
+            .iter()
+            .find(|segment| segment.base_offset() == place.segment_base);
+        let Some(size) = noted
+            .map(|segment| segment.size())
+            .filter(|&size| place.position < size)
+        else {
+            return Ok(false);
+        };
+        let limit = LogPosition {
+            offset: i64::MAX,
+            segment_base: place.segment_base,
+            position: size,
+        };
+        let (from, budget) = match is_gap {
+            true => (
+                LogPosition {
+                    offset: base,
+                    segment_base: base,
+                    position: 0,
+                },
+                SCRUBBED_AT_ONCE,
+            ),
+            false => (place, 1),
+        };
+        let log = self.assemble(segments, limit);
+        let mut scrub = Scrub::from(from);
+        loop {
+            match scrub.step(log.reader(), limit, budget) {
+                Ok(Scrubbed::More(_)) if !scrub.is_past(place) => {}
+                Ok(Scrubbed::More(_) | Scrubbed::End(_)) => return Ok(scrub.is_past(place)),
+                Ok(Scrubbed::Damaged(..)) | Err(_) => return Ok(false),
             }
-            _ => Ok(Some((damage, end))),
         }
     }
 

@@ -31,6 +31,7 @@ use crate::leader_epochs::LeaderEpochs;
 use crate::planted::{Bug, is_planted};
 use crate::producer_state::ProducerStates;
 use crate::record_batch::BatchHeader;
+pub use damaged::still_damaged;
 pub(super) use tail::{Fault, read_batch};
 pub(super) use terms::{Terms, has_dropped, has_synced, start, synced_mark, term_at};
 
@@ -326,8 +327,8 @@ impl Recovery<'_> {
             log.drop_snapshots_above(end)?;
             self.files.sync_names()?;
         }
-        // After a plain kill the newest name may be in memory only.
-        if self.stop != StopKind::Killed || self.is_filesystem_synced {
+        // Without a sync the newest name may be in memory only, of an earlier life of this boot.
+        if self.stop == StopKind::Clean || self.is_filesystem_synced {
             log.shared
                 .set_durable_snapshot(log.snapshots.last().copied().unwrap_or(0));
         }
@@ -337,7 +338,9 @@ impl Recovery<'_> {
         if self.stop != StopKind::Clean {
             self.flush_length(&mut log)?;
         }
-        log.write_rebuilt_index()?;
+        if let Err(error) = log.mend_index() {
+            tracing::warn!(%error, "an index that was made anew cannot be written yet");
+        }
         self.settle_epochs(&log, &terms);
         log.epochs_changed = true;
         log.active.first_timestamp = log.first_timestamp()?;

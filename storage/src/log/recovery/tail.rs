@@ -226,7 +226,7 @@ pub(in crate::log) fn read_batch(
         true => read_exact_uncached(&**segment.file(), bytes, position),
         false => read_exact_at(&**segment.file(), bytes, position),
     };
-    let left = segment.size() - position;
+    let left = segment.size().saturating_sub(position);
     if left < HEADER_LEN as u64 {
         let reason = format!("{left} bytes are left, a header has {HEADER_LEN}");
         return Ok(Err(Fault::Torn(reason)));

@@ -390,3 +390,88 @@ fn the_scrub_finds_a_segment_that_is_gone() {
     };
     assert_eq!((damage.offset, at.offset), (gone.base_offset(), gone.base_offset()));
 }
+
+/// An epoch outside the CRC that was flipped: the scrub notes it, the next start forgets it.
+#[test]
+fn a_noted_wrong_epoch_is_known_to_the_next_start() {
+    let mut forgotten = Vec::new();
+    for at in 12..16 {
+        for index in [2, 3, 4, 5] {
+            let mut scenario = flipped(index, at);
+            let opened = open(&scenario.disk, &scenario.config, scenario.now_ms).unwrap();
+            if opened.recovered.damage.is_some() {
+                continue;
+            }
+            scenario.reopen(opened);
+            let reader = scenario.log.reader().clone();
+            let (_, Scrubbed::Damaged(damage, end)) = scrub(&reader, reader.end(), 100) else {
+                forgotten.push((at, index, "the scrub does not see it".to_string()));
+                continue;
+            };
+            scenario.log.quarantine_noted(damage.clone(), end);
+            let again = open(&scenario.disk, &scenario.config, scenario.now_ms)
+                .unwrap()
+                .recovered;
+            if again.damage.is_none() {
+                forgotten.push((at, index, damage.to_string()));
+            }
+        }
+    }
+    assert!(forgotten.is_empty(), "forgotten: {forgotten:#?}");
+}
+
+/// A gap was noted, the operator puts the file back.
+#[test]
+fn a_noted_gap_goes_when_the_segment_is_back() {
+    let mut scenario = Scenario::with_two_segments(LogConfig::default());
+    scenario.roll();
+    scenario.append_some(3);
+    scenario.flush().unwrap();
+    scenario.commit(10);
+    let reader = scenario.log.reader().clone();
+    let end = reader.end();
+    let all = reader.segments().to_vec();
+    let mut kept = all.clone();
+    kept.remove(1);
+    scenario.log.swap_segments(kept);
+    let (_, Scrubbed::Damaged(damage, at)) = scrub(&reader, end, 1) else {
+        panic!("it is not missed")
+    };
+    scenario.log.swap_segments(all);
+    scenario.log.quarantine_noted(damage, at);
+    scenario.disk.kill(false);
+    // The files are all there and whole: verify and repair say so.
+    let group = scenario.journal.group(GROUP).unwrap();
+    assert_eq!(journaled(&scenario, StopKind::Killed).damage, None);
+    assert_eq!(repair::plan(&files(&scenario.disk), &group, None).unwrap(), None);
+    let again = open(&scenario.disk, &scenario.config, scenario.now_ms)
+        .unwrap()
+        .recovered;
+    assert_eq!(again.damage, None, "still quarantined, and repair does nothing");
+}
+
+/// The segment was restored from a shorter copy, or lost its end.
+#[test]
+fn a_note_behind_the_end_of_its_segment_does_not_panic() {
+    let mut scenario = flipped(7, 60);
+    let opened = open(&scenario.disk, &scenario.config, scenario.now_ms).unwrap();
+    if opened.recovered.damage.is_none() {
+        scenario.reopen(opened);
+    }
+    let start = scenario.entries[6].batch.as_ref().unwrap().start;
+    let damage = Damage {
+        file: "x".into(),
+        position: start.position,
+        offset: start.offset,
+        reason: "flipped".into(),
+    };
+    scenario.log.quarantine_noted(damage, start);
+    let file = scenario.disk.open(&scenario.path(3, LOG)).unwrap();
+    file.set_len(start.position - 10).unwrap();
+    file.sync_data().unwrap();
+    scenario.disk.drop_cache();
+    let again = open(&scenario.disk, &scenario.config, scenario.now_ms)
+        .unwrap()
+        .recovered;
+    assert!(again.damage.is_some());
+}
