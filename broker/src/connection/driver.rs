@@ -304,7 +304,7 @@ impl<S: Service> Connection<S> {
     fn collect_answers(&mut self, cx: &mut Context<'_>) -> bool {
         let mut now = None;
         while let Some(front) = self.pending.front_mut() {
-            if let Outcome::Later(future) = &mut front.outcome {
+            if let Outcome::Later(future) | Outcome::Detached(future) = &mut front.outcome {
                 match future.as_mut().poll(cx) {
                     Poll::Ready(outcome) => front.outcome = outcome,
                     Poll::Pending => break,
@@ -329,7 +329,7 @@ impl<S: Service> Connection<S> {
                     self.pending.clear();
                     (self.ready_memory, self.waiting) = (0, 0);
                 }
-                Outcome::Silent | Outcome::Later(_) => {}
+                Outcome::Silent | Outcome::Later(_) | Outcome::Detached(_) => {}
             }
             self.shared
                 .metrics

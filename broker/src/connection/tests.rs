@@ -50,6 +50,14 @@ impl Service for Scripted {
                     Response::from_parts(&header, vec![echo]).into()
                 })
             }
+            // The same, of its own.
+            Some(b'W') => {
+                let gate = self.gate.clone();
+                Outcome::detached(async move {
+                    gate.acquire().await.unwrap().forget();
+                    Response::from_parts(&header, Vec::new()).into()
+                })
+            }
             Some(b'D') => Outcome::later(async move {
                 tokio::task::yield_now().await;
                 Response::from_parts(&header, vec![echo]).into()

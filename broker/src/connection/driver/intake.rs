@@ -264,7 +264,7 @@ impl<S: Service> Connection<S> {
         if !matches!(outcome, Outcome::Later(_)) {
             charge = None;
         } else if !is_produce {
-            // The decoded request has become what a handler holds; the frame may still be held.
+            // The decoded request has become what a handler holds, and slices of the frame.
             match &mut charge {
                 Some(charge) => charge.settle(len, true),
                 None => waits = len,

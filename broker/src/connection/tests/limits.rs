@@ -254,6 +254,30 @@ async fn requests_that_wait_keep_nothing_from_small_ones() {
 }
 
 #[tokio::test]
+async fn requests_that_keep_nothing_of_their_frames_are_not_charged_while_they_wait() {
+    let limits = Limits {
+        in_flight_bytes: 4 << 20,
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    let mut clients = Vec::new();
+    for i in 0..20 {
+        let mut client = fixture.connect().await;
+        client.send(&frame(i, &[&b"W"[..], &vec![0; 800_000]].concat())).await;
+        clients.push(client);
+    }
+    fixture.until(|fixture| fixture.called() == 20).await;
+    assert_eq!(gauge(&fixture, "weir_requests_in_flight_bytes "), 0);
+    let mut other = fixture.connect().await;
+    other.send(&frame_of(0, 3, 1, &vec![b'x'; 800_000])).await;
+    assert_eq!(other.receive().await.0, 1);
+    fixture.service.gate.add_permits(20);
+    for client in &mut clients {
+        client.receive().await;
+    }
+}
+
+#[tokio::test]
 async fn small_requests_that_wait_are_not_charged_and_few() {
     let fixture = start_default().await;
     let mut client = fixture.connect().await;
