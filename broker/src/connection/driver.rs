@@ -172,6 +172,10 @@ pub struct Connection<S> {
     frame_since: Option<Instant>,
     /// When the frame began, later by what we did not read.
     frame_begun: Instant,
+    /// Since when a frame that has the overdraft was found to keep others waiting, and what had arrived of it then.
+    hurried: Option<(Instant, usize)>,
+    /// Whether the last read found that there is no more yet.
+    has_read_all: bool,
     ticked_at: Instant,
     turn_ends: Instant,
     /// Of the last read.
@@ -183,7 +187,7 @@ impl<S: Service> Connection<S> {
     pub fn new(stream: TcpStream, shared: Arc<Shared<S>>, info: Arc<ConnectionInfo>, control: Arc<Control>) -> Self {
         let now = Instant::now();
         let limits = &shared.limits;
-        let first_tick = tick(limits, false);
+        let first_tick = tick(limits, 1);
         Self {
             stream,
             frames: FrameReader::new(limits.max_frame_bytes, limits.max_request_bytes),
@@ -208,6 +212,8 @@ impl<S: Service> Connection<S> {
             active_at: now,
             frame_since: None,
             frame_begun: now,
+            hurried: None,
+            has_read_all: false,
             ticked_at: now,
             turn_ends: now,
             received_at: now,

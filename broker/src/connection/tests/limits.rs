@@ -126,6 +126,54 @@ async fn a_frame_larger_than_the_whole_budget_passes() {
 }
 
 #[tokio::test]
+async fn who_has_the_overdraft_must_hurry_while_others_wait() {
+    let limits = Limits {
+        in_flight_bytes: 1 << 20,
+        frame_timeout: PATIENCE,
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    let frame = frame_of(0, 3, 1, &vec![b'x'; 900_000]);
+    let mut slow = fixture.connect().await;
+    slow.send(&frame[..500_000]).await;
+    // As slow as it likes while nobody waits.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    slow.send(b"x").await;
+    let mut other = fixture.connect().await;
+    let started = std::time::Instant::now();
+    other.send(&frame).await;
+    let drip = tokio::spawn(async move {
+        while slow.stream.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert_eq!(other.receive().await.1.len(), 900_000);
+    assert!(
+        started.elapsed() < Duration::from_millis(1500),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(fixture.metrics.limits.get(Limit::FrameTimeoutMs), 1);
+    timeout(PATIENCE, drip).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_frame_that_fits_waits_for_no_other() {
+    let fixture = start_default().await;
+    let mut slow = fixture.connect().await;
+    // Larger than an address can hold: it has the overdraft, and comes no further.
+    slow.send(&frame_of(0, 3, 1, &vec![b'x'; 60 << 20])[..6 << 20]).await;
+    fixture
+        .until(|fixture| gauge(fixture, "weir_requests_in_flight_bytes ") > 0)
+        .await;
+    let mut other = fixture.connect().await;
+    other.send(&frame_of(0, 3, 2, &vec![b'x'; 10 << 20])).await;
+    assert_eq!(other.receive().await.0, 2);
+    assert_eq!(fixture.metrics.network.budget_waits.get(), 0);
+    assert_eq!(fixture.metrics.limits.get(Limit::QueuedMaxRequestBytes), 0);
+}
+
+#[tokio::test]
 async fn idle_connections_are_closed() {
     let limits = Limits {
         idle_timeout: Some(Duration::from_millis(300)),
