@@ -37,6 +37,9 @@ const SESSIONS_FROM: i16 = 7;
 /// From this version on an unfit epoch may be answered with where the logs diverge.
 const DIVERGENCE_FROM: i16 = 12;
 
+/// The longest that a fetch waits, whatever it asks: what waits for ever is held for ever.
+const MAX_WAIT: Duration = Duration::from_secs(600);
+
 const READ_UNCOMMITTED: i8 = 0;
 const READ_COMMITTED: i8 = 1;
 
@@ -84,7 +87,8 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
             return fetch.answer(found);
         }
     }
-    let deadline = Instant::now() + Duration::from_millis(body.max_wait_ms.max(0) as u64);
+    let max_wait = Duration::from_millis(body.max_wait_ms.max(0) as u64);
+    let deadline = Instant::now() + max_wait.min(MAX_WAIT);
     let patience = context.patience.wait(request.body.len() > SMALL_FRAME);
     let context = context.clone();
     let fetch = Arc::new(Fetch {

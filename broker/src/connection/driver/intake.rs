@@ -39,6 +39,7 @@ impl<S: Service> Connection<S> {
             && let Some(limit) = full
         {
             self.shared.metrics.limits.reached(limit);
+            self.tick_soon();
         }
         self.held_back = full;
     }

@@ -1,20 +1,27 @@
 //! When a connection has been idle, or a frame under way, for too long.
 //!
-//! Invariant: a client's time runs only while we read from it.
+//! Invariant: a client's time runs only while we read from it, or do not because it does not read its answers.
 
-use std::task::Context;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
+
+use tokio::io::Interest;
 
 use super::super::budget::Charge;
 use super::super::limits::{CONTENDED, Limits, OVERDRAFT, SLOWEST_BYTES_PER_SECOND};
 use super::super::service::Service;
 use super::{Connection, Ended};
+use crate::metrics::Limit;
 
 impl<S: Service> Connection<S> {
     /// Ends the connection when it has been idle, or within a frame, for too long.
     pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Option<Ended> {
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
+            if self.is_closed_unread() {
+                return Some(Ended::ByClient);
+            }
             if self.is_late(now) {
                 return Some(Ended::FrameTimeout);
             }
@@ -45,7 +52,7 @@ impl<S: Service> Connection<S> {
             return false;
         }
         let Some(since) = self.frame_since else { return false };
-        if !self.may_take() {
+        if !self.may_take() && !(self.charge.is_some() && self.does_not_read()) {
             // Not the client's fault.
             self.hurried = None;
             self.frame_since = Some(now);
@@ -79,11 +86,31 @@ impl<S: Service> Connection<S> {
         self.has_read_all && now.duration_since(hurried) >= time
     }
 
+    /// Whether the connection is not read because its client does not read.
+    fn does_not_read(&self) -> bool {
+        let full = self.full();
+        !self.output.is_empty() && matches!(full, Some(Limit::MaxConnectionResponseBytes | Limit::MaxResponseBytes))
+    }
+
+    /// Whether the client is gone, though we do not read what would say so. One that has only ended its sending may have
+    /// sent what we have not read yet: unless that stands behind a request that waits as long as clients like.
+    fn is_closed_unread(&self) -> bool {
+        if self.wait.is_none() && self.held_back.is_none() {
+            return false;
+        }
+        let ready = pin!(self.stream.ready(Interest::READABLE | Interest::WRITABLE));
+        let Poll::Ready(Ok(ready)) = ready.poll(&mut Context::from_waker(Waker::noop())) else {
+            return false;
+        };
+        let waits_for_others = self.wait.is_none() && self.pending.front().is_some_and(|front| !front.is_produce);
+        ready.is_read_closed() && (ready.is_write_closed() || waits_for_others)
+    }
+
     /// By what the frame timeout is divided for the next tick.
     fn pace(&self) -> u32 {
         match &self.charge {
             Some(charge) if charge.is_overdrawn() => OVERDRAFT.0,
-            _ if self.frame_since.is_some() => CONTENDED.0,
+            _ if self.frame_since.is_some() || self.held_back.is_some() || self.wait.is_some() => CONTENDED.0,
             _ => 1,
         }
     }
@@ -93,7 +120,9 @@ impl<S: Service> Connection<S> {
         let is_overdrawn = self.charge.as_ref().is_some_and(Charge::is_overdrawn);
         let divisor = if is_overdrawn { OVERDRAFT.0 } else { CONTENDED.0 };
         let soon = Instant::now() + tick(&self.shared.limits, divisor);
-        self.timer.as_mut().reset(soon.into());
+        if self.timer.deadline() > soon.into() {
+            self.timer.as_mut().reset(soon.into());
+        }
     }
 }
 

@@ -174,6 +174,57 @@ async fn a_frame_that_fits_waits_for_no_other() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_gone_is_noticed_though_nothing_is_read() {
+    let limits = Limits {
+        max_pipelined: 3,
+        frame_timeout: Duration::from_millis(300),
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    let mut client = fixture.connect().await;
+    for i in 0..5 {
+        client.send(&frame(i, b"L")).await;
+    }
+    fixture.until(|fixture| fixture.called() == 3).await;
+    drop(client);
+    fixture.until(|fixture| fixture.server.connections() == 0).await;
+    // What was sent before the end, and is to be answered by us, is not lost.
+    let mut producer = fixture.connect().await;
+    for i in 0..5 {
+        producer.send(&frame_of(0, 3, i, b"L")).await;
+    }
+    fixture.until(|fixture| fixture.called() == 6).await;
+    producer.stream.shutdown().await.unwrap();
+    tokio::time::sleep(A_WHILE).await;
+    fixture.service.gate.add_permits(5);
+    fixture.until(|fixture| fixture.called() == 8).await;
+}
+
+#[tokio::test]
+async fn a_frame_of_a_client_that_does_not_read_is_late() {
+    let limits = Limits {
+        max_connection_response_bytes: 1 << 20,
+        frame_timeout: Duration::from_millis(300),
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    let mut client = fixture.connect().await;
+    for i in 0..30 {
+        client
+            .send(&frame_of(0, 3, i, &[&b"L"[..], &vec![0; 1 << 20]].concat()))
+            .await;
+    }
+    client.send(&frame_of(0, 3, 99, &vec![b'x'; 300_000])[..100_000]).await;
+    fixture.until(|fixture| fixture.called() == 30).await;
+    // Answers that nobody reads.
+    fixture.service.gate.add_permits(30);
+    fixture.until(|fixture| fixture.server.connections() == 0).await;
+    assert_eq!(fixture.metrics.limits.get(Limit::MaxConnectionResponseBytes), 1);
+    assert_eq!(fixture.metrics.limits.get(Limit::FrameTimeoutMs), 1);
+    assert_eq!(gauge(&fixture, "weir_requests_in_flight_bytes "), 0);
+}
+
+#[tokio::test]
 async fn idle_connections_are_closed() {
     let limits = Limits {
         idle_timeout: Some(Duration::from_millis(300)),
