@@ -69,6 +69,10 @@ pub(super) struct Pool {
     state: Mutex<State>,
 }
 
+/// Turns are taken at bytes and at the overdraft apart.
+const BYTES: usize = 0;
+const OVERDRAFT: usize = 1;
+
 #[derive(Debug, Default)]
 struct State {
     /// May exceed the total by what an overdraft has brought in.
@@ -78,8 +82,8 @@ struct State {
     overdrawn: bool,
     next_ticket: u64,
     waiters: VecDeque<Waiter>,
-    /// When an address that holds something or waits was last given anything: a count of turns.
-    last_turn: BTreeMap<IpAddr, u64>,
+    /// When an address that holds something or waits was last given bytes, and the overdraft: counts of turns.
+    last_turn: BTreeMap<IpAddr, [u64; 2]>,
     turns: u64,
 }
 
@@ -125,6 +129,11 @@ impl Pool {
         }
     }
 
+    /// The most that an arriving frame waits for at once.
+    pub(super) fn turn_bytes(&self) -> usize {
+        self.total / 12
+    }
+
     /// Whether somebody waits.
     pub(super) fn is_contended(&self) -> bool {
         !self.state.lock().waiters.is_empty()
@@ -146,7 +155,7 @@ impl Pool {
 
     /// Serves waiters by the turns of their addresses; one whose address has its share already holds up nobody.
     fn grant(&self, state: &mut State) {
-        while let Some(index) = state.next(|waiter| {
+        while let Some(index) = state.next(BYTES, |waiter| {
             let bytes = waiter.bytes?;
             (!self.has_shares() || state.held(waiter.address) + bytes <= self.share).then_some(())
         }) {
@@ -159,13 +168,13 @@ impl Pool {
             state.used += bytes;
             if self.has_shares() {
                 *state.of_address.entry(address).or_default() += bytes;
-                state.has_turn(address);
+                state.has_turn(BYTES, address);
             }
         }
         if state.overdrawn || state.used > self.total {
             return;
         }
-        let next = state.next(|waiter| {
+        let next = state.next(OVERDRAFT, |waiter| {
             let may = waiter.holds || waiter.bytes.is_none();
             (may && state.held(waiter.address) <= self.share).then_some(())
         });
@@ -175,7 +184,7 @@ impl Pool {
             waiter.grant(Grant::Overdraft);
             state.overdrawn = true;
             if self.has_shares() {
-                state.has_turn(address);
+                state.has_turn(OVERDRAFT, address);
             }
         }
     }
@@ -205,14 +214,14 @@ impl State {
     }
 
     /// The place in line of whoever is next among those that `may` be served.
-    fn next(&self, may: impl Fn(&Waiter) -> Option<()>) -> Option<usize> {
+    fn next(&self, what: usize, may: impl Fn(&Waiter) -> Option<()>) -> Option<usize> {
         let mut waiters = self.waiters.iter().enumerate();
         let (mut best, mut best_turn) = (None, u64::MAX);
         // The line is in the order of arrival.
         while best_turn > 0
             && let Some((index, waiter)) = waiters.next()
         {
-            let turn = self.last_turn.get(&waiter.address).copied().unwrap_or(0);
+            let turn = self.last_turn.get(&waiter.address).map_or(0, |turns| turns[what]);
             if waiter.granted.is_none() && turn < best_turn && may(waiter).is_some() {
                 (best, best_turn) = (Some(index), turn);
             }
@@ -220,9 +229,9 @@ impl State {
         best
     }
 
-    fn has_turn(&mut self, address: IpAddr) {
+    fn has_turn(&mut self, what: usize, address: IpAddr) {
         self.turns += 1;
-        self.last_turn.insert(address, self.turns);
+        self.last_turn.entry(address).or_default()[what] = self.turns;
     }
 
     /// An address that holds nothing and does not wait is like one that was never here.

@@ -172,6 +172,8 @@ pub struct Connection<S> {
     frame_since: Option<Instant>,
     /// When the frame began, later by what we did not read.
     frame_begun: Instant,
+    /// Where the step ends.
+    step_end: usize,
     /// Since when a frame that has the overdraft was found to keep others waiting, and what had arrived of it then.
     hurried: Option<(Instant, usize)>,
     /// Whether the last read found that there is no more yet.
@@ -212,6 +214,7 @@ impl<S: Service> Connection<S> {
             active_at: now,
             frame_since: None,
             frame_begun: now,
+            step_end: 0,
             hurried: None,
             has_read_all: false,
             ticked_at: now,

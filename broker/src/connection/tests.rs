@@ -8,7 +8,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::MetadataRequest;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 
@@ -128,6 +128,16 @@ impl Fixture {
     async fn connect(&self) -> Client {
         Client {
             stream: TcpStream::connect(self.address).await.unwrap(),
+        }
+    }
+
+    async fn connect_from(&self, host: &str) -> Client {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket
+            .bind((host.parse::<std::net::IpAddr>().unwrap(), 0).into())
+            .unwrap();
+        Client {
+            stream: socket.connect(self.address).await.unwrap(),
         }
     }
 

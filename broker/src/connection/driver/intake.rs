@@ -161,7 +161,9 @@ impl<S: Service> Connection<S> {
         if more.is_some_and(|more| charge.try_take(more)) {
             return true;
         }
-        self.wait = charge.wait(more);
+        // Who has to wait does so for a good part of what is to come, and not with a few bytes at each turn.
+        let rest = cap.min(whole).saturating_sub(charge.bytes());
+        self.wait = charge.wait(more.map(|more| rest.min(pool.turn_bytes()).max(more)));
         if self.wait.is_none() {
             if charge.is_overdrawn() {
                 self.tick_soon();
@@ -194,11 +196,13 @@ impl<S: Service> Connection<S> {
             let step_end = (self.frames.buffered() / FRAME_STEP + 1) * FRAME_STEP;
             let end = step_end.min(whole);
             let charged = self.charge.as_ref().map_or(0, Charge::bytes);
-            if charged < end && self.charge.as_ref().is_none_or(|charge| !charge.is_overdrawn()) {
+            if self.charge.is_none() || self.step_end != end {
                 self.begin_step();
-                if !self.charge_to(&self.shared.budget.large.clone(), end, whole) {
-                    return Ok(true);
-                }
+                self.step_end = end;
+            }
+            let is_charged = charged >= end || self.charge.as_ref().is_some_and(Charge::is_overdrawn);
+            if !is_charged && !self.charge_to(&self.shared.budget.large.clone(), end, whole) {
+                return Ok(true);
             }
             limit = end - self.frames.buffered();
         } else if whole > FREE_BYTES && self.charge.is_none() {

@@ -52,7 +52,8 @@ impl<S: Service> Connection<S> {
             return false;
         }
         let Some(since) = self.frame_since else { return false };
-        if !self.may_take() && !(self.charge.is_some() && self.does_not_read()) {
+        let is_our_doing = || self.charge.is_none() || !self.does_not_read();
+        if !self.may_take() && is_our_doing() {
             // Not the client's fault.
             self.hurried = None;
             self.frame_since = Some(now);

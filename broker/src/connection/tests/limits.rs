@@ -158,6 +158,39 @@ async fn who_has_the_overdraft_must_hurry_while_others_wait() {
 }
 
 #[tokio::test]
+async fn slow_frames_of_others_do_not_hold_up_an_address() {
+    let limits = Limits {
+        in_flight_bytes: 16 << 20,
+        frame_timeout: Duration::from_secs(3),
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    let frame = frame_of(0, 3, 1, &vec![b'x'; 5 << 20]);
+    let mut drips = Vec::new();
+    for i in 0..20 {
+        let mut slow = fixture.connect_from(["127.0.0.2", "127.0.0.3"][i % 2]).await;
+        let frame = frame.clone();
+        drips.push(tokio::spawn(async move {
+            for piece in frame.chunks(100_000) {
+                if slow.stream.write_all(piece).await.is_err() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(70)).await;
+            }
+        }));
+    }
+    fixture
+        .until(|fixture| fixture.metrics.network.budget_waits.get() > 10)
+        .await;
+    let mut client = fixture.connect().await;
+    let started = std::time::Instant::now();
+    client.send(&frame).await;
+    assert_eq!(client.receive().await.0, 1);
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    drips.iter().for_each(|drip| drip.abort());
+}
+
+#[tokio::test]
 async fn a_frame_that_fits_waits_for_no_other() {
     let fixture = start_default().await;
     let mut slow = fixture.connect().await;
