@@ -20,6 +20,7 @@ use crate::wire::{Part, Response};
 
 mod files;
 mod limits;
+mod memory;
 
 /// Long enough for anything that does happen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -371,4 +372,11 @@ async fn a_stop_cuts_at_its_deadline() {
     fixture.until(|fixture| fixture.called() == 1).await;
     assert_eq!(fixture.server.stop(A_WHILE).await, 1);
     client.is_closed().await;
+}
+
+/// Bytes in flight and in memory by the metrics.
+fn gauge(fixture: &Fixture, name: &str) -> usize {
+    let text = fixture.metrics.render();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)).expect("a gauge");
+    value.trim().parse().unwrap()
 }
