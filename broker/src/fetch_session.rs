@@ -21,6 +21,8 @@ use kafka_protocol::protocol::StrBytes;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
+use crate::metrics::{Limit, LimitCounters};
+
 /// The epoch of a request that begins a session.
 pub const INITIAL_EPOCH: i32 = 0;
 /// The epoch of a request that ends or has no session.
@@ -98,6 +100,7 @@ pub struct Fetching {
 pub struct FetchSessions {
     slots: usize,
     max_partitions: usize,
+    limits: Arc<LimitCounters>,
     state: Mutex<State>,
 }
 
@@ -115,8 +118,15 @@ impl FetchSessions {
         FetchSessions {
             slots,
             max_partitions,
+            limits: Arc::default(),
             state: Mutex::default(),
         }
+    }
+
+    /// The same, with limits that are reached counted here.
+    #[must_use]
+    pub fn counted_in(self, limits: Arc<LimitCounters>) -> Self {
+        FetchSessions { limits, ..self }
     }
 
     /// Sessions at the moment, and how many were evicted for others.
@@ -155,7 +165,11 @@ impl FetchSessions {
         if request.session_epoch == INITIAL_EPOCH {
             self.remove(request.session_id);
             let asked = asked_of(request);
-            let fits = asked.len() <= self.max_partitions / 2 && has_few_unknown(&asked, &exists);
+            let is_small = asked.len() <= self.max_partitions / 2;
+            if !is_small {
+                self.limits.reached(Limit::MaxFetchSessionPartitions);
+            }
+            let fits = is_small && has_few_unknown(&asked, &exists);
             let session = fits.then(|| self.create(&asked, uses_topic_ids, now_ms, new_id));
             return Ok(Fetching {
                 session: session.flatten(),
@@ -185,7 +199,11 @@ impl FetchSessions {
         // The lock of all sessions comes before that of one.
         drop(session);
         if !is_as_before {
-            fits &= self.state.lock().count(&found, self.max_partitions);
+            let has_room = self.state.lock().count(&found, self.max_partitions);
+            if !has_room {
+                self.limits.reached(Limit::MaxFetchSessionPartitions);
+            }
+            fits &= has_room;
         }
         if !fits {
             self.remove(id);
@@ -214,6 +232,11 @@ impl FetchSessions {
         let mut state = self.state.lock();
         while state.sessions.len() >= self.slots || state.partitions + asked.len() > self.max_partitions {
             if !state.evict(now_ms) {
+                self.limits.reached(if state.sessions.len() >= self.slots {
+                    Limit::MaxFetchSessions
+                } else {
+                    Limit::MaxFetchSessionPartitions
+                });
                 return None;
             }
         }

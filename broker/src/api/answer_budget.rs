@@ -9,6 +9,7 @@ use kafka_protocol::error::ResponseError;
 use kafka_protocol::protocol::Encodable;
 
 use crate::connection::Outcome;
+use crate::metrics::{Limit, LimitCounters};
 
 /// Bytes of one answer, about: as it is built and as it is sent.
 pub(super) const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -24,23 +25,32 @@ pub(super) const NO_ROOM_TEXT: &str = "The answer would be too large: ask for le
 
 /// What an answer may still take.
 #[derive(Debug)]
-pub(super) struct AnswerBudget {
+pub(super) struct AnswerBudget<'a> {
     left: usize,
+    limits: &'a LimitCounters,
 }
 
-impl AnswerBudget {
-    pub(super) fn new() -> Self {
-        Self { left: MAX_ANSWER_BYTES }
+impl<'a> AnswerBudget<'a> {
+    /// With what it refuses counted here.
+    pub(super) fn new(limits: &'a LimitCounters) -> Self {
+        Self {
+            left: MAX_ANSWER_BYTES,
+            limits,
+        }
     }
 
-    /// Whether there is room for this many more bytes.
+    /// Whether there is room for this many more bytes; where not, the item is to be refused.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
-        bytes <= self.left
+        let has_room = bytes <= self.left;
+        if !has_room {
+            self.limits.reached(Limit::Answer);
+        }
+        has_room
     }
 
-    /// Whether nothing more is to be built.
+    /// Whether nothing more is to be built: the item is to be refused.
     pub(super) fn is_spent(&self) -> bool {
-        self.left == 0
+        !self.has_room(1)
     }
 
     /// Takes what an item takes, or all that is left.
@@ -55,10 +65,11 @@ pub(super) fn encoded_len(item: &impl Encodable, version: i16) -> usize {
 }
 
 /// Closes the connection of a request that names too much.
-pub(super) fn check_names(count: usize) -> Result<(), Outcome> {
+pub(super) fn check_names(limits: &LimitCounters, count: usize) -> Result<(), Outcome> {
     if count <= MAX_NAMES {
         return Ok(());
     }
+    limits.reached(Limit::Answer);
     let reason = format!("a request names {count} groups, resources or keys; {MAX_NAMES} are allowed");
     Err(Outcome::Close(reason.into()))
 }

@@ -19,7 +19,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
-    if let Err(close) = check_names(body.groups_names.len()) {
+    if let Err(close) = check_names(&context.limits, body.groups_names.len()) {
         return close;
     }
     // Kafka answers each group once (`GroupCoordinatorService.deleteGroups` gathers them in a set).

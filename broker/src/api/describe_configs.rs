@@ -37,11 +37,11 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
-    if let Err(close) = check_names(body.resources.len()) {
+    if let Err(close) = check_names(&context.limits, body.resources.len()) {
         return close;
     }
     let (config, image) = (context.config.load(), context.node.image());
-    let mut budget = AnswerBudget::new();
+    let mut budget = AnswerBudget::new(&context.limits);
     let results = body.resources.iter().map(|resource| {
         let entries = if budget.is_spent() {
             Err(refused(NO_ROOM, NO_ROOM_TEXT.to_owned()))

@@ -28,10 +28,10 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     };
     let version = request.header.api_version;
     let tells_operations = version >= AUTHORIZED_OPERATIONS_VERSION && body.include_authorized_operations;
-    if let Err(close) = check_names(body.groups.len()) {
+    if let Err(close) = check_names(&context.limits, body.groups.len()) {
         return close;
     }
-    let mut budget = AnswerBudget::new();
+    let mut budget = AnswerBudget::new(&context.limits);
     let describe = |group_id: &GroupId| {
         let refused = |error: ResponseError| {
             DescribedGroup::default()

@@ -24,18 +24,18 @@ use super::patience::Waiting;
 use super::{Context, errors};
 use crate::connection::limits::SMALL_FRAME;
 use crate::connection::{Outcome, Request};
-use crate::fetch_session::{Asked, FINAL_EPOCH, FetchKey, Fetching, Told};
-use crate::metrics::Limit;
+use crate::fetch_session::{Asked, FetchKey, Fetching, Told};
 use crate::node::{Partition, Topics};
 use crate::wire::fetch_response::{EpochEndOffset, FetchPartition, FetchResponse, FetchTopic, LeaderIdAndEpoch};
 use crate::wire::{Part, RequestHeader};
 
 /// From this version on topics come by id.
 const TOPIC_IDS_FROM: i16 = 13;
-/// From this version on there are sessions.
-const SESSIONS_FROM: i16 = 7;
 /// From this version on an unfit epoch may be answered with where the logs diverge.
 const DIVERGENCE_FROM: i16 = 12;
+
+/// The longest that a fetch waits, whatever it asks: what waits for ever is held for ever.
+const MAX_WAIT: Duration = Duration::from_secs(600);
 
 const READ_UNCOMMITTED: i8 = 0;
 const READ_COMMITTED: i8 = 1;
@@ -66,9 +66,6 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
             return response.into_response(&request.header).into();
         }
     };
-    if fetching.session.is_none() && version >= SESSIONS_FROM && body.session_epoch != FINAL_EPOCH {
-        context.limits.reached(Limit::MaxFetchSessions);
-    }
     let fetch = Fetch {
         header: request.header,
         limits: Limits {
@@ -84,7 +81,8 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
             return fetch.answer(found);
         }
     }
-    let deadline = Instant::now() + Duration::from_millis(body.max_wait_ms.max(0) as u64);
+    let max_wait = Duration::from_millis(body.max_wait_ms.max(0) as u64);
+    let deadline = Instant::now() + max_wait.min(MAX_WAIT);
     let patience = context.patience.wait(request.body.len() > SMALL_FRAME);
     let context = context.clone();
     let fetch = Arc::new(Fetch {

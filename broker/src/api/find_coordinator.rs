@@ -52,7 +52,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     } else {
         vec![body.key]
     };
-    if let Err(close) = check_names(keys.len()) {
+    if let Err(close) = check_names(&context.limits, keys.len()) {
         return close;
     }
     match body.key_type {

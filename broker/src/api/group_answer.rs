@@ -32,7 +32,19 @@ pub(super) async fn received(answer: Result<Answer, ResponseError>) -> Result<Re
 }
 
 /// Answers a request, at once if the coordinator has answered. `response` makes the response, and says whether it
-/// carries an error code.
+/// carries an error code; it holds no slice of the request, for the answer may wait as long as members like.
+pub(super) fn respond_detached<R: Encodable>(
+    header: &RequestHeader,
+    answer: Result<Answer, ResponseError>,
+    response: impl FnOnce(Result<Response, ResponseError>) -> (R, bool) + Send + 'static,
+) -> Outcome {
+    match respond(detached(header), answer, response) {
+        Outcome::Later(later) => Outcome::Detached(later),
+        known => known,
+    }
+}
+
+/// As [`respond_detached`], where `response` may hold slices of the request: the answer waits only for a commit.
 pub(super) fn respond<R: Encodable>(
     header: RequestHeader,
     answer: Result<Answer, ResponseError>,

@@ -9,7 +9,7 @@ use kafka_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 
 use super::Context;
 use super::errors::limit_of_group;
-use super::group_answer::{check_group_id, detached, respond};
+use super::group_answer::{check_group_id, respond_detached};
 use crate::connection::{Outcome, Request};
 use crate::group::{Client, Response};
 
@@ -36,7 +36,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
             })
         });
     let limits = context.limits.clone();
-    respond(detached(&request.header), answer, move |answer| {
+    respond_detached(&request.header, answer, move |answer| {
         let mut response = match answer {
             Ok(Response::JoinGroup(response)) => response,
             Ok(other) => unreachable!("a JoinGroup is not answered by {other:?}"),

@@ -49,6 +49,10 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
 fn respond(context: &Context, request: &Request, body: &MetadataRequest, created: &[CreatedTopic]) -> Outcome {
     let mut response = view::describe(context, |view| metadata(view, body, request.header.api_version));
     for topic in created {
+        let refusal = topic.result.as_ref().err();
+        context
+            .limits
+            .named_in(refusal.and_then(|refusal| refusal.message.as_deref()));
         tell_refusal(&mut response, topic);
     }
     let failed = response

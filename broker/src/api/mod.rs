@@ -116,17 +116,15 @@ impl Context {
     /// observers to keep [`Context::config`] as requests change it, and [`Context::coordinators`] behind it.
     pub fn new(node: Arc<Node>, config: Arc<BrokerConfig>) -> Self {
         let limits = Arc::new(LimitCounters::default());
-        let settings = CoordinatorSettings {
-            limits: limits.clone(),
-            ..CoordinatorSettings::from(&*config)
-        };
+        let settings = CoordinatorSettings::from(&*config).counted_in(&limits);
         let coordinators = Coordinators::new(&node, settings, Arc::new(Uuid::new_v4));
         Context {
             node,
             fetch_sessions: FetchSessions::new(
                 config.network.max_incremental_fetch_session_cache_slots,
                 config.network.max_fetch_session_partitions,
-            ),
+            )
+            .counted_in(limits.clone()),
             config: Arc::new(ArcSwap::new(config)),
             coordinators: Arc::new(coordinators),
             limits,

@@ -53,11 +53,11 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     } else {
         vec![single_group(body)]
     };
-    if let Err(close) = check_names(groups.len()) {
+    if let Err(close) = check_names(&context.limits, groups.len()) {
         return close;
     }
     let image = context.node.image();
-    let mut budget = AnswerBudget::new();
+    let mut budget = AnswerBudget::new(&context.limits);
     let ask = |mut group: OffsetFetchRequestGroup| {
         let unknown = if version >= TOPIC_ID_VERSION {
             name_topics(&mut group, &image)

@@ -66,6 +66,10 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
             return finish(request.header, work, timeout_ms);
         }
     }
+    if heavy.is_full() {
+        // It waits for others, or is told to try again.
+        context.limits.reached(Limit::HeavyBatches);
+    }
     let Some(room) = heavy.room(request.body.len()) else {
         work.refuse_rest(ResponseError::RequestTimedOut);
         return finish(request.header, work, timeout_ms);

@@ -9,7 +9,7 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 
 use super::Context;
-use super::group_answer::{check_group_id, detached, respond};
+use super::group_answer::{check_group_id, respond_detached};
 use crate::connection::{Outcome, Request};
 use crate::group::Response;
 
@@ -29,7 +29,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
             .and_then(|()| context.coordinators.find(&body.group_id))
             .and_then(|coordinator| coordinator.call(|shard, token, now| shard.sync_group(token, &body, now)))
     };
-    respond(detached(&request.header), answer, |answer| {
+    respond_detached(&request.header, answer, |answer| {
         let response = match answer {
             Ok(Response::SyncGroup(response)) => response,
             Ok(other) => unreachable!("a SyncGroup is not answered by {other:?}"),

@@ -87,7 +87,7 @@ impl TestNode {
     /// What becomes of a request: anything but [`Outcome::Later`], which is waited for.
     pub(crate) async fn outcome(&self, key: i16, version: i16, body: &impl Encodable) -> Outcome {
         let mut outcome = self.api.call(request(key, version, body));
-        while let Outcome::Later(later) = outcome {
+        while let Outcome::Later(later) | Outcome::Detached(later) = outcome {
             outcome = later.await;
         }
         outcome

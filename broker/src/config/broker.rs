@@ -425,18 +425,7 @@ fn admin_listen(settings: &Settings) -> Result<HostPort, ConfigError> {
 fn per_ip_overrides(settings: &Settings) -> Result<BTreeMap<String, usize>, ConfigError> {
     const NAME: &str = "max.connections.per.ip.overrides";
     let value = settings.text(NAME).unwrap_or_default();
-    let entry = |entry: &str| {
-        let (host, count) = entry.trim().rsplit_once(':')?;
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        (!host.is_empty()).then_some(())?;
-        Some((host.to_owned(), count.trim().parse().ok()?))
-    };
-    let entries: Option<BTreeMap<_, _>> = value
-        .split(',')
-        .filter(|text| !text.trim().is_empty())
-        .map(entry)
-        .collect();
-    entries.ok_or_else(|| {
+    parse_per_ip_overrides(&value).ok_or_else(|| {
         let problem = InvalidValue::Malformed {
             expected: "a list of HOST:COUNT",
         };
@@ -447,4 +436,19 @@ fn per_ip_overrides(settings: &Settings) -> Result<BTreeMap<String, usize>, Conf
             problem,
         }
     })
+}
+
+/// Reads a value of `max.connections.per.ip.overrides`: connections by host. `None`: it is none.
+pub fn parse_per_ip_overrides(value: &str) -> Option<BTreeMap<String, usize>> {
+    let entry = |entry: &str| {
+        let (host, count) = entry.trim().rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        (!host.is_empty()).then_some(())?;
+        Some((host.to_owned(), count.trim().parse().ok()?))
+    };
+    value
+        .split(',')
+        .filter(|text| !text.trim().is_empty())
+        .map(entry)
+        .collect()
 }

@@ -62,6 +62,14 @@ impl fmt::Display for Range {
     }
 }
 
+fn suggestion(nearest: &str) -> String {
+    if nearest.is_empty() {
+        String::new()
+    } else {
+        format!("; did you mean {nearest}?")
+    }
+}
+
 /// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum ConfigError {
@@ -74,13 +82,13 @@ pub enum ConfigError {
         problem: String,
     },
     /// A name that nobody knows.
-    #[error("{origin}: nobody knows the property {name}; did you mean {nearest}?")]
+    #[error("{origin}: nobody knows the property {name}{}", suggestion(.nearest))]
     Unknown {
         /// Where it stands.
         origin: Origin,
         /// The name.
         name: String,
-        /// The known name that is nearest.
+        /// The known name that is nearest; empty where none is near.
         nearest: String,
     },
     /// A value that is not one of the property's.

@@ -137,7 +137,7 @@ fn listener_property(rest: &str) -> Option<&'static Property> {
     }
 }
 
-/// The known name that a user most likely meant. A topic's name leads to the broker's name for the same thing.
+/// The known name that a user most likely meant; empty where none is near. A topic's name leads to the broker's name for the same thing.
 pub fn nearest_broker_name(name: &str) -> String {
     if let Some((_, brokers)) = SYNONYMS.iter().find(|(topic, _)| *topic == name) {
         return brokers[0].name.to_owned();
@@ -148,7 +148,10 @@ pub fn nearest_broker_name(name: &str) -> String {
     {
         let names = broker_properties().map(|property| property.name);
         let nearest = nearest(rest, names.filter(|name| listener_property(name).is_some()));
-        return format!("listener.name.{listener}.{nearest}");
+        return match nearest {
+            "" => String::new(),
+            nearest => format!("listener.name.{listener}.{nearest}"),
+        };
     }
     nearest(
         name,
@@ -164,11 +167,13 @@ pub fn nearest_topic_name(name: &str) -> &'static str {
     nearest(name, topic_properties().map(|property| property.name))
 }
 
-/// The name nearest to one that is not known.
+/// The name nearest to one that is not known; empty where half of it would have to change.
 pub(super) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> &'static str {
     // A hostile name can be long, and the distance costs the product of both lengths.
     let name: String = name.chars().take(128).collect();
     known
-        .min_by_key(|known| strsim::damerau_levenshtein(&name, known))
-        .unwrap_or_default()
+        .map(|known| (strsim::damerau_levenshtein(&name, known), known))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| 2 * distance < name.chars().count())
+        .map_or("", |(_, known)| known)
 }

@@ -147,8 +147,11 @@ impl Settings {
         self.fixed.iter().filter_map(warning).collect()
     }
 
-    /// Where the value that holds at start was set.
+    /// Where the value that holds was set.
     pub fn origin(&self, name: &str) -> Origin {
+        if self.this_broker.contains_key(name) || self.cluster_wide.contains_key(name) {
+            return Origin::Request("broker");
+        }
         self.fixed
             .get(name)
             .map_or(Origin::Default, |setting| setting.origin.clone())

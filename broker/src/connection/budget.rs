@@ -2,10 +2,13 @@
 //!
 //! Invariant: nobody is refused for want of bytes, and nothing that a client alone decides on holds all of them. So the
 //! budget is cut into [`Pool`]s: large frames cannot take what small ones need; of the pools of frames that are still
-//! arriving, one address gets half at most; and what is waited for longest is given first.
+//! arriving, one address gets half at most; and addresses take turns: what is given goes to the one whose last turn is
+//! longest ago, and there to who waits longest.
 //!
 //! A frame that holds bytes already while it waits for more could wait for another one in the same place, for ever: so
-//! one frame at a time may complete without further charge (the overdraft), if its pool and its address owe nothing.
+//! one frame at a time may complete without further charge (the overdraft), if its pool and its address owe nothing. A
+//! frame larger than the share of an address has no other way. Whoever has the overdraft while others wait must hurry
+//! ([`super::limits::OVERDRAFT`]); a frame that waits for us is never late.
 //! Resident request bytes are therefore bounded by the total and one largest frame.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -66,6 +69,10 @@ pub(super) struct Pool {
     state: Mutex<State>,
 }
 
+/// Turns are taken at bytes and at the overdraft apart.
+const BYTES: usize = 0;
+const OVERDRAFT: usize = 1;
+
 #[derive(Debug, Default)]
 struct State {
     /// May exceed the total by what an overdraft has brought in.
@@ -75,6 +82,9 @@ struct State {
     overdrawn: bool,
     next_ticket: u64,
     waiters: VecDeque<Waiter>,
+    /// When an address that holds something or waits was last given bytes, and the overdraft: counts of turns.
+    last_turn: BTreeMap<IpAddr, [u64; 2]>,
+    turns: u64,
 }
 
 #[derive(Debug)]
@@ -109,9 +119,19 @@ impl Pool {
         self.state.lock().used
     }
 
-    /// The most that one frame is charged while it arrives or is decoded; a larger one needs the overdraft.
-    pub(super) fn frame_cap(&self) -> usize {
-        (self.total / 24).max(4 * FRAME_STEP).min(self.share)
+    /// The most that a frame is charged while it arrives or is decoded, of which so much is to be charged in the end. One
+    /// that an address can never hold is charged little, and needs the overdraft for the rest.
+    pub(super) fn frame_cap(&self, whole: usize) -> usize {
+        if whole <= self.share {
+            whole
+        } else {
+            (self.total / 24).max(4 * FRAME_STEP).min(self.share)
+        }
+    }
+
+    /// The most that an arriving frame waits for at once.
+    pub(super) fn turn_bytes(&self) -> usize {
+        self.total / 12
     }
 
     /// Whether somebody waits.
@@ -133,44 +153,39 @@ impl Pool {
         state.waiters.iter().any(|waiter| waiter.granted.is_none())
     }
 
-    /// Serves waiters in the order in which they came; one whose address has its share already holds up nobody.
+    /// Serves waiters by the turns of their addresses; one whose address has its share already holds up nobody.
     fn grant(&self, state: &mut State) {
-        let State {
-            used,
-            of_address,
-            overdrawn,
-            waiters,
-            ..
-        } = state;
-        for waiter in waiters.iter_mut().filter(|waiter| waiter.granted.is_none()) {
-            let Some(bytes) = waiter.bytes else { continue };
-            if *used + bytes > self.total {
+        while let Some(index) = state.next(BYTES, |waiter| {
+            let bytes = waiter.bytes?;
+            (!self.has_shares() || state.held(waiter.address) + bytes <= self.share).then_some(())
+        }) {
+            let waiter = &mut state.waiters[index];
+            let (address, bytes) = (waiter.address, waiter.bytes.unwrap_or(0));
+            if state.used + bytes > self.total {
                 break;
             }
-            if !self.has_shares() {
-                *used += bytes;
-                waiter.grant(Grant::Bytes(bytes));
-                continue;
-            }
-            let held = of_address.entry(waiter.address).or_default();
-            if *held + bytes <= self.share {
-                *used += bytes;
-                *held += bytes;
-                waiter.grant(Grant::Bytes(bytes));
-            } else if *held == 0 {
-                of_address.remove(&waiter.address);
+            waiter.grant(Grant::Bytes(bytes));
+            state.used += bytes;
+            if self.has_shares() {
+                *state.of_address.entry(address).or_default() += bytes;
+                state.has_turn(BYTES, address);
             }
         }
-        if *overdrawn || *used > self.total {
+        if state.overdrawn || state.used > self.total {
             return;
         }
-        let next = waiters.iter_mut().find(|waiter| {
-            let may = waiter.granted.is_none() && (waiter.holds || waiter.bytes.is_none());
-            may && of_address.get(&waiter.address).is_none_or(|held| *held <= self.share)
+        let next = state.next(OVERDRAFT, |waiter| {
+            let may = waiter.holds || waiter.bytes.is_none();
+            (may && state.held(waiter.address) <= self.share).then_some(())
         });
-        if let Some(waiter) = next {
-            *overdrawn = true;
+        if let Some(index) = next {
+            let waiter = &mut state.waiters[index];
+            let address = waiter.address;
             waiter.grant(Grant::Overdraft);
+            state.overdrawn = true;
+            if self.has_shares() {
+                state.has_turn(OVERDRAFT, address);
+            }
         }
     }
 
@@ -194,6 +209,37 @@ impl State {
             if *held == 0 {
                 self.of_address.remove(&address);
             }
+        }
+        self.forget_turn(address);
+    }
+
+    /// The place in line of whoever is next among those that `may` be served.
+    fn next(&self, what: usize, may: impl Fn(&Waiter) -> Option<()>) -> Option<usize> {
+        let mut waiters = self.waiters.iter().enumerate();
+        let (mut best, mut best_turn) = (None, u64::MAX);
+        // The line is in the order of arrival.
+        while best_turn > 0
+            && let Some((index, waiter)) = waiters.next()
+        {
+            let turn = self.last_turn.get(&waiter.address).map_or(0, |turns| turns[what]);
+            if waiter.granted.is_none() && turn < best_turn && may(waiter).is_some() {
+                (best, best_turn) = (Some(index), turn);
+            }
+        }
+        best
+    }
+
+    fn has_turn(&mut self, what: usize, address: IpAddr) {
+        self.turns += 1;
+        self.last_turn.entry(address).or_default()[what] = self.turns;
+    }
+
+    /// An address that holds nothing and does not wait is like one that was never here.
+    fn forget_turn(&mut self, address: IpAddr) {
+        let is_here =
+            self.of_address.contains_key(&address) || self.waiters.iter().any(|waiter| waiter.address == address);
+        if !is_here {
+            self.last_turn.remove(&address);
         }
     }
 }
@@ -258,8 +304,8 @@ impl Charge {
         true
     }
 
-    /// Gets in line for bytes, or (`None`) for the overdraft.
-    pub(super) fn wait(&self, bytes: Option<usize>) -> Wait {
+    /// Gets in line for bytes, or (`None`) for the overdraft; `None` if that was to be had at once.
+    pub(super) fn wait(&mut self, bytes: Option<usize>) -> Option<Wait> {
         let pool = self.pool.clone();
         let mut state = pool.state.lock();
         let ticket = state.next_ticket;
@@ -273,13 +319,17 @@ impl Charge {
             granted: None,
         });
         pool.grant(&mut state);
+        if let Some(grant) = state.waiters.pop_back_if(|waiter| waiter.granted.is_some()) {
+            self.receive(grant.granted?);
+            return None;
+        }
         drop(state);
-        Wait {
+        Some(Wait {
             pool,
             address: self.address,
             ticket,
             done: false,
-        }
+        })
     }
 
     /// Notes what a [`Wait`] brought.
@@ -371,6 +421,7 @@ impl Drop for Wait {
             None => 0,
         };
         let address = self.pool.has_shares().then_some(self.address);
+        // Forgets the turn as well, if that was all the address had here.
         self.pool.give(&mut state, address, bytes);
     }
 }

@@ -172,6 +172,12 @@ pub struct Connection<S> {
     frame_since: Option<Instant>,
     /// When the frame began, later by what we did not read.
     frame_begun: Instant,
+    /// Where the step ends.
+    step_end: usize,
+    /// Since when a frame that has the overdraft was found to keep others waiting, and what had arrived of it then.
+    hurried: Option<(Instant, usize)>,
+    /// Whether the last read found that there is no more yet.
+    has_read_all: bool,
     ticked_at: Instant,
     turn_ends: Instant,
     /// Of the last read.
@@ -183,7 +189,7 @@ impl<S: Service> Connection<S> {
     pub fn new(stream: TcpStream, shared: Arc<Shared<S>>, info: Arc<ConnectionInfo>, control: Arc<Control>) -> Self {
         let now = Instant::now();
         let limits = &shared.limits;
-        let first_tick = tick(limits, false);
+        let first_tick = tick(limits, 1);
         Self {
             stream,
             frames: FrameReader::new(limits.max_frame_bytes, limits.max_request_bytes),
@@ -208,6 +214,9 @@ impl<S: Service> Connection<S> {
             active_at: now,
             frame_since: None,
             frame_begun: now,
+            step_end: 0,
+            hurried: None,
+            has_read_all: false,
             ticked_at: now,
             turn_ends: now,
             received_at: now,
@@ -304,7 +313,7 @@ impl<S: Service> Connection<S> {
     fn collect_answers(&mut self, cx: &mut Context<'_>) -> bool {
         let mut now = None;
         while let Some(front) = self.pending.front_mut() {
-            if let Outcome::Later(future) = &mut front.outcome {
+            if let Outcome::Later(future) | Outcome::Detached(future) = &mut front.outcome {
                 match future.as_mut().poll(cx) {
                     Poll::Ready(outcome) => front.outcome = outcome,
                     Poll::Pending => break,
@@ -329,7 +338,7 @@ impl<S: Service> Connection<S> {
                     self.pending.clear();
                     (self.ready_memory, self.waiting) = (0, 0);
                 }
-                Outcome::Silent | Outcome::Later(_) => {}
+                Outcome::Silent | Outcome::Later(_) | Outcome::Detached(_) => {}
             }
             self.shared
                 .metrics

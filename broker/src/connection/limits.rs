@@ -27,6 +27,10 @@ pub const SLOWEST_BYTES_PER_SECOND: usize = 256 * 1024;
 /// second more for so many bytes.
 pub const CONTENDED: (u32, usize) = (6, 1024 * 1024);
 
+/// A frame that completes without further charge, one at a time, while others wait for memory: it has the timeout
+/// divided by this, and a second more for so many bytes that arrive in that time.
+pub const OVERDRAFT: (u32, usize) = (30, 8 * 1024 * 1024);
+
 /// The limits of connections. Defaults are those of the properties named.
 #[derive(Debug, Clone)]
 pub struct Limits {

@@ -57,6 +57,8 @@ pub enum Outcome {
     /// The answer comes later. Polled by the connection's task once all earlier requests are answered (a Produce's
     /// sooner, if need be), while later requests are called already; dropped when the connection closes.
     Later(Pin<Box<dyn Future<Output = Outcome> + Send>>),
+    /// As `Later`, with nothing kept of the request's frame: however long it takes, it is not charged.
+    Detached(Pin<Box<dyn Future<Output = Outcome> + Send>>),
     /// There is no answer (Produce with acks=0).
     Silent,
     /// The connection is closed, for this reason, after the answers to earlier requests.
@@ -68,6 +70,12 @@ impl Outcome {
     pub fn later(future: impl Future<Output = Outcome> + Send + 'static) -> Self {
         Outcome::Later(Box::pin(future))
     }
+
+    /// An outcome that other clients may keep waiting: `future` holds copies, bounded elsewhere, and no slice of the
+    /// request.
+    pub fn detached(future: impl Future<Output = Outcome> + Send + 'static) -> Self {
+        Outcome::Detached(Box::pin(future))
+    }
 }
 
 impl std::fmt::Debug for Outcome {
@@ -75,6 +83,7 @@ impl std::fmt::Debug for Outcome {
         match self {
             Outcome::Ready(response) => f.debug_tuple("Ready").field(response).finish(),
             Outcome::Later(_) => f.write_str("Later"),
+            Outcome::Detached(_) => f.write_str("Detached"),
             Outcome::Silent => f.write_str("Silent"),
             Outcome::Close(reason) => f.debug_tuple("Close").field(reason).finish(),
         }

@@ -8,7 +8,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::MetadataRequest;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 
@@ -20,6 +20,7 @@ use crate::wire::{Part, Response};
 
 mod files;
 mod limits;
+mod memory;
 
 /// Long enough for anything that does happen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,6 +49,14 @@ impl Service for Scripted {
                 Outcome::later(async move {
                     gate.acquire().await.unwrap().forget();
                     Response::from_parts(&header, vec![echo]).into()
+                })
+            }
+            // The same, of its own.
+            Some(b'W') => {
+                let gate = self.gate.clone();
+                Outcome::detached(async move {
+                    gate.acquire().await.unwrap().forget();
+                    Response::from_parts(&header, Vec::new()).into()
                 })
             }
             Some(b'D') => Outcome::later(async move {
@@ -120,6 +129,16 @@ impl Fixture {
     async fn connect(&self) -> Client {
         Client {
             stream: TcpStream::connect(self.address).await.unwrap(),
+        }
+    }
+
+    async fn connect_from(&self, host: &str) -> Client {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket
+            .bind((host.parse::<std::net::IpAddr>().unwrap(), 0).into())
+            .unwrap();
+        Client {
+            stream: socket.connect(self.address).await.unwrap(),
         }
     }
 
@@ -353,4 +372,11 @@ async fn a_stop_cuts_at_its_deadline() {
     fixture.until(|fixture| fixture.called() == 1).await;
     assert_eq!(fixture.server.stop(A_WHILE).await, 1);
     client.is_closed().await;
+}
+
+/// Bytes in flight and in memory by the metrics.
+fn gauge(fixture: &Fixture, name: &str) -> usize {
+    let text = fixture.metrics.render();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)).expect("a gauge");
+    value.trim().parse().unwrap()
 }

@@ -49,11 +49,11 @@ pub fn validate_topic_name(name: &str) -> Result<(), InvalidTopicName> {
     }
 }
 
+/// See [`is_internal_topic`].
+pub const INTERNAL_TOPICS: [&str; 3] = [CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC, SHARE_GROUP_STATE_TOPIC];
+
 /// Whether a topic is written by the brokers, and so shown as internal and closed to producers (Kafka:
 /// `Topic.isInternal`).
 pub fn is_internal_topic(name: &str) -> bool {
-    matches!(
-        name,
-        CONSUMER_OFFSETS_TOPIC | TRANSACTION_STATE_TOPIC | SHARE_GROUP_STATE_TOPIC
-    )
+    INTERNAL_TOPICS.contains(&name)
 }

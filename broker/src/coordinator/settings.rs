@@ -37,3 +37,13 @@ impl From<&BrokerConfig> for CoordinatorSettings {
         }
     }
 }
+
+impl CoordinatorSettings {
+    /// The same, with limits that are reached counted here.
+    #[must_use]
+    pub fn counted_in(mut self, limits: &Arc<LimitCounters>) -> Self {
+        self.groups.member_memory = self.groups.member_memory.counted_in(limits.clone());
+        self.limits = limits.clone();
+        self
+    }
+}

@@ -156,6 +156,9 @@ fn partitions_in_sessions_are_limited() {
     let gone = Err(ResponseError::FetchSessionIdNotFound);
     assert_eq!((begin(2, 2, 5..6, 0), sessions.partitions()), (gone, 5));
     assert_eq!((begin(2, 3, 0..0, 0), sessions.counts().0), (gone, 1));
+    // A session too large, a new one and one more partition for which there is no room.
+    assert_eq!(sessions.limits.get(Limit::MaxFetchSessionPartitions), 3);
+    assert_eq!(sessions.limits.get(Limit::MaxFetchSessions), 0);
     let mut forget = request(1, 1, &[]);
     forget.forgotten_topics_data = vec![
         ForgottenTopic::default()

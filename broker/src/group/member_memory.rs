@@ -7,12 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kafka_protocol::ResponseError;
 
+use crate::metrics::{Limit, LimitCounters};
+
 /// The limits, and what is in use; clones are of the same memory.
 #[derive(Debug, Clone)]
 pub struct MemberMemory {
     max_of_member: usize,
     max: usize,
     used: Arc<AtomicUsize>,
+    limits: Arc<LimitCounters>,
 }
 
 impl Default for MemberMemory {
@@ -29,7 +32,14 @@ impl MemberMemory {
             max_of_member,
             max,
             used: Arc::default(),
+            limits: Arc::default(),
         }
+    }
+
+    /// The same, with its refusals counted here.
+    #[must_use]
+    pub fn counted_in(self, limits: Arc<LimitCounters>) -> Self {
+        Self { limits, ..self }
     }
 
     /// Bytes in use.
@@ -42,16 +52,24 @@ impl MemberMemory {
     /// # Errors
     /// POLICY_VIOLATION. A member that brings no more than it has is always let in again.
     pub(crate) fn admit(&self, bytes: usize, before: usize) -> Result<(), ResponseError> {
-        if bytes <= before || (bytes <= self.max_of_member && self.has_room(bytes - before)) {
-            Ok(())
-        } else {
-            Err(ResponseError::PolicyViolation)
+        if bytes <= before {
+            return Ok(());
         }
+        if bytes > self.max_of_member {
+            self.limits.reached(Limit::MaxMemberMetadataBytes);
+        } else if self.has_room(bytes - before) {
+            return Ok(());
+        }
+        Err(ResponseError::PolicyViolation)
     }
 
-    /// Whether so much more may be held.
+    /// Whether so much more may be held. Where not, that is counted: it is to be refused.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
-        self.used().saturating_add(bytes) <= self.max
+        let has_room = self.used().saturating_add(bytes) <= self.max;
+        if !has_room {
+            self.limits.reached(Limit::MaxGroupMemoryBytes);
+        }
+        has_room
     }
 
     /// Counts nothing yet.

@@ -1,7 +1,7 @@
 //! How often each limit was reached.
 //!
 //! Invariant: every limit at which something is refused, closed, cut or made to wait has a counter here, under its
-//! property's name, from the start.
+//! property's name, from the start. Fixed ones have a name of their own there.
 
 use super::instrument::Counter;
 use super::text::{Kind, TextWriter};
@@ -42,10 +42,15 @@ limits! {
     MaxConnectionsPerIp "max.connections.per.ip"
     MaxColdReads "weir.max.cold.reads"
     MaxFetchSessions "max.incremental.fetch.session.cache.slots"
+    MaxFetchSessionPartitions "weir.max.fetch.session.partitions"
     MaxPartitions "weir.max.partitions"
     MaxProducerIds "weir.max.producer.ids.per.partition"
     MaxDecompressedBatchBytes "weir.max.decompressed.batch.bytes"
     MaxGroups "weir.max.groups"
+    MaxMemberMetadataBytes "weir.max.member.metadata.bytes"
+    MaxGroupMemoryBytes "weir.max.group.memory.bytes"
+    Answer "fixed.answer"
+    HeavyBatches "fixed.heavy.batches"
     MaxUncommittedBytes "weir.max.uncommitted.bytes"
     GroupMaxSize "group.max.size"
     OffsetMetadataMaxBytes "offset.metadata.max.bytes"

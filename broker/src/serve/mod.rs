@@ -59,10 +59,15 @@ pub enum ServeError {
     #[error(transparent)]
     Config(#[from] LoadError),
     /// The log settings.
-    #[error("--log {0}")]
-    Log(String),
+    #[error("{from}: {problem}")]
+    Log {
+        /// The flag or variable that sets it.
+        from: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
     /// A socket.
-    #[error("cannot listen on {address}: {source}: stop what uses it, or choose another with {flag}")]
+    #[error("cannot listen on {address}: {source}: {}choose another with {flag}", in_use_hint(.source))]
     Listen {
         /// The address.
         address: String,
@@ -98,10 +103,23 @@ pub enum ServeError {
     Threads(std::io::Error),
 }
 
+fn in_use_hint(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::AddrInUse => "stop what uses it, or ",
+        _ => "",
+    }
+}
+
 /// Runs the broker until it is told to stop.
 pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let started = Instant::now();
-    logging::start(&args.log, args.log_format).map_err(ServeError::Log)?;
+    logging::start(&args.log, args.log_format).map_err(|problem| ServeError::Log {
+        from: match std::env::var("WEIR_LOG") {
+            Ok(log) if log == args.log => "WEIR_LOG",
+            _ => "--log",
+        },
+        problem,
+    })?;
     let config = Arc::new(args.load(&host_name())?);
     for warning in config.warnings() {
         tracing::warn!("{warning}");

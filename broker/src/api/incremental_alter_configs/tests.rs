@@ -135,3 +135,27 @@ async fn what_cannot_be_altered() {
     assert_eq!(errors(&node.call(1, &validating).await), [0]);
     assert_eq!(settings(&node, "t").log.retention_ms, 604_800_000);
 }
+
+#[tokio::test]
+async fn a_host_without_an_address_is_refused() {
+    let node = TestNode::start(&[]);
+    let own = NODE_ID.to_string();
+    let limit = |value| (BROKER, own.as_str(), "max.connections.per.ip.overrides", SET, value);
+    let request = alter(&[
+        limit("localhost:4,nohost.invalid:3"),
+        (BROKER, "", "log.retention.ms", SET, "1000"),
+    ]);
+    let response = node.call(1, &request).await;
+    let refused = response
+        .responses
+        .iter()
+        .find(|resource| *resource.resource_name == *own);
+    let refused = refused.unwrap();
+    assert_eq!((response.responses.len(), refused.error_code), (2, 40));
+    let message = refused.error_message.as_deref().unwrap_or_default();
+    assert!(message.contains("nohost.invalid"), "{message}");
+    change(&node, 1, limit("localhost:4,10.0.0.1:3")).await;
+    let response = node.call(1, &alter(&[limit("nonsense")])).await;
+    let message = response.responses[0].error_message.as_deref().unwrap_or_default();
+    assert!(message.starts_with("broker configuration: "), "{message}");
+}

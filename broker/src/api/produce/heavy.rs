@@ -138,6 +138,11 @@ impl HeavyBatches {
         self.connections.load(Ordering::Acquire) > 0 && self.tails.lock().last.contains_key(&connection)
     }
 
+    /// Whether a batch has to wait for others, however light it is.
+    pub(super) fn is_full(&self) -> bool {
+        self.units.available_permits() < LEAST_WEIGHT / UNIT
+    }
+
     /// Room for a request of this size; `None` where the queue is full.
     pub(super) fn room(&self, bytes: usize) -> Option<Room> {
         let before = self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);

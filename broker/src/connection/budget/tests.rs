@@ -14,12 +14,12 @@ fn cx() -> Context<'static> {
 fn waiters_are_served_in_order() {
     let pool = Pool::new(100, 100);
     let (mut first, mut returned) = (Charge::new(&pool, HERE), Charge::new(&pool, HERE));
-    let second = Charge::new(&pool, HERE);
+    let mut second = Charge::new(&pool, HERE);
     let mut third = Charge::new(&pool, HERE);
     assert!(first.try_take(60) && returned.try_take(30));
-    let mut large = second.wait(Some(50));
+    let mut large = second.wait(Some(50)).unwrap();
     assert!(!third.try_take(5), "barged past a waiter");
-    let mut small = third.wait(Some(5));
+    let mut small = third.wait(Some(5)).unwrap();
     assert_eq!(large.poll(&mut cx()), Poll::Pending);
     assert_eq!(small.poll(&mut cx()), Poll::Pending);
     drop(returned);
@@ -36,8 +36,8 @@ fn whoever_gives_up_blocks_nobody() {
     let mut holder = Charge::new(&pool, HERE);
     assert!(holder.try_take(60));
     let mut waiting = Charge::new(&pool, HERE);
-    let large = waiting.wait(Some(100));
-    let mut small = waiting.wait(Some(40));
+    let large = waiting.wait(Some(100)).unwrap();
+    let mut small = waiting.wait(Some(40)).unwrap();
     assert_eq!(small.poll(&mut cx()), Poll::Pending);
     drop(large);
     let Poll::Ready(grant) = small.poll(&mut cx()) else {
@@ -45,8 +45,10 @@ fn whoever_gives_up_blocks_nobody() {
     };
     waiting.receive(grant);
     // Granted, not taken, given up: the bytes come back.
-    let granted = waiting.wait(Some(1));
+    let mut other = Charge::new(&pool, HERE);
+    let granted = other.wait(Some(1)).unwrap();
     drop(holder);
+    assert_eq!(pool.in_use(), 41);
     drop(granted);
     assert_eq!(pool.in_use(), 40);
     drop(waiting);
@@ -58,11 +60,9 @@ fn frames_that_hold_bytes_complete_one_at_a_time() {
     let pool = Pool::new(100, 100);
     let (mut first, mut second) = (Charge::new(&pool, HERE), Charge::new(&pool, HERE));
     assert!(first.try_take(50) && second.try_take(50));
-    let mut wait_first = first.wait(Some(25));
-    let mut wait_second = second.wait(Some(25));
-    assert_eq!(wait_first.poll(&mut cx()), Poll::Ready(Grant::Overdraft));
+    assert!(first.wait(Some(25)).is_none() && first.is_overdrawn());
+    let mut wait_second = second.wait(Some(25)).unwrap();
     assert_eq!(wait_second.poll(&mut cx()), Poll::Pending);
-    first.receive(Grant::Overdraft);
     drop(first);
     assert_eq!(wait_second.poll(&mut cx()), Poll::Ready(Grant::Bytes(25)));
     second.receive(Grant::Bytes(25));
@@ -74,12 +74,10 @@ fn frames_that_hold_bytes_complete_one_at_a_time() {
 fn what_the_overdraft_brought_in_is_paid_back_before_the_next() {
     let pool = Pool::new(100, 100);
     let mut whole = Charge::new(&pool, HERE);
-    let mut overdraft = whole.wait(None);
-    assert_eq!(overdraft.poll(&mut cx()), Poll::Ready(Grant::Overdraft));
-    whole.receive(Grant::Overdraft);
+    assert!(whole.wait(None).is_none() && whole.is_overdrawn());
     whole.settle(150, false);
     assert_eq!(pool.in_use(), 150);
-    let mut next = Charge::new(&pool, THERE).wait(None);
+    let mut next = Charge::new(&pool, THERE).wait(None).unwrap();
     assert_eq!(next.poll(&mut cx()), Poll::Pending);
     drop(whole);
     assert_eq!(next.poll(&mut cx()), Poll::Ready(Grant::Overdraft));
@@ -96,11 +94,9 @@ fn an_address_has_its_share_and_holds_up_no_other() {
         Charge::new(&pool, THERE),
     );
     assert!(mine.try_take(40) && !more.try_take(20));
-    let mut wait_more = more.wait(Some(20));
-    let mut wait_yours = yours.wait(Some(50));
+    let mut wait_more = more.wait(Some(20)).unwrap();
+    assert!(yours.wait(Some(50)).is_none() && yours.bytes() == 50);
     assert_eq!(wait_more.poll(&mut cx()), Poll::Pending);
-    assert_eq!(wait_yours.poll(&mut cx()), Poll::Ready(Grant::Bytes(50)));
-    yours.receive(Grant::Bytes(50));
     drop(yours);
     // In the broker's hands it is no longer the client's.
     mine.settle(40, false);
@@ -108,4 +104,27 @@ fn an_address_has_its_share_and_holds_up_no_other() {
     more.receive(Grant::Bytes(20));
     drop((mine, more));
     assert_eq!(pool.in_use(), 0);
+}
+
+#[test]
+fn addresses_take_turns() {
+    let pool = Pool::new(100, 90);
+    let mut charges: Vec<_> = vec![Charge::new(&pool, HERE)];
+    let mut yours = Charge::new(&pool, THERE);
+    let mut holder = Charge::new(&pool, THERE);
+    assert!(holder.try_take(60) && charges[0].try_take(40));
+    // The first has the overdraft, which is a turn; then it is the other address's.
+    assert!(charges[0].wait(Some(1)).is_none() && charges[0].is_overdrawn());
+    let mut mine: Vec<_> = (0..3).map(|_| Charge::new(&pool, HERE).wait(None).unwrap()).collect();
+    let mut your = yours.wait(None).unwrap();
+    drop(charges);
+    assert_eq!(mine[0].poll(&mut cx()), Poll::Pending);
+    assert_eq!(your.poll(&mut cx()), Poll::Ready(Grant::Overdraft));
+    yours.receive(Grant::Overdraft);
+    drop(yours);
+    assert_eq!(mine[0].poll(&mut cx()), Poll::Ready(Grant::Overdraft));
+    assert_eq!(mine[1].poll(&mut cx()), Poll::Pending);
+    drop((mine, holder));
+    assert_eq!(pool.in_use(), 0);
+    assert!(pool.state.lock().last_turn.is_empty());
 }

@@ -10,11 +10,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use kafka_protocol::messages::ApiKey;
 
-use super::super::budget::{Charge, Pool};
+use super::super::budget::{Charge, Grant, Pool};
 use super::super::frames::FrameError;
 use super::super::limits::{DECODED_MULTIPLE, FRAME_STEP, FREE_BYTES, SMALL_FRAME, WAITING_BYTES};
 use super::super::service::{Outcome, Request, Service};
-use super::timer::tick;
 use super::{Connection, Ended, Pending, ready_bytes};
 use crate::metrics::Limit;
 use crate::wire::{RequestHeader, versions};
@@ -40,6 +39,7 @@ impl<S: Service> Connection<S> {
             && let Some(limit) = full
         {
             self.shared.metrics.limits.reached(limit);
+            self.tick_soon();
         }
         self.held_back = full;
     }
@@ -91,6 +91,9 @@ impl<S: Service> Connection<S> {
         if let Some(charge) = &mut self.charge {
             charge.receive(grant);
         }
+        if grant == Grant::Overdraft {
+            self.tick_soon();
+        }
         let now = Instant::now();
         self.frame_begun += now.duration_since(self.wait_since);
         if self.frame_since.is_some() {
@@ -105,7 +108,8 @@ impl<S: Service> Connection<S> {
         let (len, is_produce) = (frame.len(), is_produce(frame));
         if len > SMALL_FRAME {
             let multiple = if is_produce { 1 } else { DECODED_MULTIPLE };
-            return self.charge_to(&budget.large.clone(), len.saturating_mul(multiple));
+            let total = len.saturating_mul(multiple);
+            return self.charge_to(&budget.large.clone(), total, total);
         }
         if !is_produce {
             self.charge = None;
@@ -118,7 +122,7 @@ impl<S: Service> Connection<S> {
             .is_none_or(|charge| !Arc::ptr_eq(charge.pool(), &pool))
         {
             let mut charge = Charge::new(&pool, self.address);
-            if charge.try_take(len.min(pool.frame_cap())) {
+            if charge.try_take(pool.frame_cap(len)) {
                 self.charge = Some(charge);
                 return true;
             }
@@ -128,11 +132,12 @@ impl<S: Service> Connection<S> {
                 return true;
             }
         }
-        self.charge_to(&pool, len)
+        self.charge_to(&pool, len, len)
     }
 
-    /// Brings the charge of the current frame to `total` of a pool; false if that has to be waited for.
-    fn charge_to(&mut self, pool: &Arc<Pool>, total: usize) -> bool {
+    /// Brings the charge of the current frame, which is to be `whole` in the end, to `total` of a pool; false if that has
+    /// to be waited for.
+    fn charge_to(&mut self, pool: &Arc<Pool>, total: usize, whole: usize) -> bool {
         let address = self.address;
         // Of another pool: this frame's when it was not whole yet.
         if self
@@ -147,15 +152,24 @@ impl<S: Service> Connection<S> {
             return true;
         }
         let is_large = Arc::ptr_eq(pool, &self.shared.budget.large);
-        let more = match total.min(pool.frame_cap()) - charge.bytes().min(pool.frame_cap()) {
-            _ if is_large && total > pool.frame_cap() => None,
+        let cap = pool.frame_cap(whole);
+        let more = match total.min(cap).saturating_sub(charge.bytes()) {
+            _ if is_large && total > cap => None,
             0 => return true,
             more => Some(more),
         };
         if more.is_some_and(|more| charge.try_take(more)) {
             return true;
         }
-        self.wait = Some(charge.wait(more));
+        // Who has to wait does so for a good part of what is to come, and not with a few bytes at each turn.
+        let rest = cap.min(whole).saturating_sub(charge.bytes());
+        self.wait = charge.wait(more.map(|more| rest.min(pool.turn_bytes()).max(more)));
+        if self.wait.is_none() {
+            if charge.is_overdrawn() {
+                self.tick_soon();
+            }
+            return true;
+        }
         self.wait_since = Instant::now();
         let metrics = &self.shared.metrics;
         metrics.network.budget_waits.add(1);
@@ -182,16 +196,18 @@ impl<S: Service> Connection<S> {
             let step_end = (self.frames.buffered() / FRAME_STEP + 1) * FRAME_STEP;
             let end = step_end.min(whole);
             let charged = self.charge.as_ref().map_or(0, Charge::bytes);
-            if charged < end && self.charge.as_ref().is_none_or(|charge| !charge.is_overdrawn()) {
+            if self.charge.is_none() || self.step_end != end {
                 self.begin_step();
-                if !self.charge_to(&self.shared.budget.large.clone(), end) {
-                    return Ok(true);
-                }
+                self.step_end = end;
+            }
+            let is_charged = charged >= end || self.charge.as_ref().is_some_and(Charge::is_overdrawn);
+            if !is_charged && !self.charge_to(&self.shared.budget.large.clone(), end, whole) {
+                return Ok(true);
             }
             limit = end - self.frames.buffered();
         } else if whole > FREE_BYTES && self.charge.is_none() {
             self.begin_step();
-            if !self.charge_to(&self.shared.budget.arriving.clone(), whole) {
+            if !self.charge_to(&self.shared.budget.arriving.clone(), whole, whole) {
                 return Ok(true);
             }
         }
@@ -200,6 +216,7 @@ impl<S: Service> Connection<S> {
         }
         match self.frames.poll_read(&mut self.stream, cx, declared, limit, low) {
             Poll::Pending => {
+                self.has_read_all = true;
                 if self.frames.buffered() > 0 && self.frame_since.is_none() {
                     (self.frame_since, self.frame_begun) = (Some(self.received_at), self.received_at);
                 }
@@ -211,6 +228,7 @@ impl<S: Service> Connection<S> {
             }
             Poll::Ready(Ok(n)) => {
                 let now = Instant::now();
+                self.has_read_all = false;
                 (self.received_at, self.active_at) = (now, now);
                 if self.frame_since.is_none() {
                     (self.frame_since, self.frame_begun) = (Some(now), now);
@@ -222,19 +240,19 @@ impl<S: Service> Connection<S> {
         }
     }
 
-    /// A step of a frame begins that is charged: it is late soon if others wait for what it holds.
+    /// A step of a frame begins that is charged.
     fn begin_step(&mut self) {
         let now = Instant::now();
         if self.charge.is_none() {
             self.frame_begun = self.frame_since.unwrap_or(now);
-            let soon = now + tick(&self.shared.limits, true);
-            self.timer.as_mut().reset(soon.into());
+            self.tick_soon();
         }
         self.frame_since = Some(now);
     }
 
     fn call(&mut self, mut frame: Bytes) {
         let mut charge = self.charge.take();
+        self.hurried = None;
         let (len, is_produce) = (frame.len(), is_produce(&frame));
         if let Some(charge) = &mut charge
             && is_produce
@@ -264,7 +282,7 @@ impl<S: Service> Connection<S> {
         if !matches!(outcome, Outcome::Later(_)) {
             charge = None;
         } else if !is_produce {
-            // The decoded request has become what a handler holds; the frame may still be held.
+            // The decoded request has become what a handler holds, and slices of the frame.
             match &mut charge {
                 Some(charge) => charge.settle(len, true),
                 None => waits = len,

@@ -1,19 +1,27 @@
 //! When a connection has been idle, or a frame under way, for too long.
 //!
-//! Invariant: a client's time runs only while we read from it.
+//! Invariant: a client's time runs only while we read from it, or do not because it does not read its answers.
 
-use std::task::Context;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::super::limits::{CONTENDED, Limits, SLOWEST_BYTES_PER_SECOND};
+use tokio::io::Interest;
+
+use super::super::budget::Charge;
+use super::super::limits::{CONTENDED, Limits, OVERDRAFT, SLOWEST_BYTES_PER_SECOND};
 use super::super::service::Service;
 use super::{Connection, Ended};
+use crate::metrics::Limit;
 
 impl<S: Service> Connection<S> {
     /// Ends the connection when it has been idle, or within a frame, for too long.
     pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Option<Ended> {
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
+            if self.is_closed_unread() {
+                return Some(Ended::ByClient);
+            }
             if self.is_late(now) {
                 return Some(Ended::FrameTimeout);
             }
@@ -25,7 +33,7 @@ impl<S: Service> Connection<S> {
                 return Some(Ended::Idle);
             }
             self.frames.release();
-            let next = tick(limits, self.frame_since.is_some());
+            let next = tick(limits, self.pace());
             let next = match limits.idle_timeout {
                 Some(timeout) if !is_idle => next.min(timeout - inactive),
                 _ => next,
@@ -40,34 +48,87 @@ impl<S: Service> Connection<S> {
     fn is_late(&mut self, now: Instant) -> bool {
         let timeout = self.shared.limits.frame_timeout;
         if self.wait.is_some() {
-            // What it holds, others may wait for.
-            let holds = self.charge.as_ref().is_some_and(|charge| charge.bytes() > 0);
-            return holds && now.duration_since(self.wait_since) >= timeout;
+            // For us.
+            return false;
         }
         let Some(since) = self.frame_since else { return false };
-        if !self.may_take() {
+        let is_our_doing = || self.charge.is_none() || !self.does_not_read();
+        if !self.may_take() && is_our_doing() {
             // Not the client's fault.
+            self.hurried = None;
             self.frame_since = Some(now);
             self.frame_begun = (self.frame_begun + now.duration_since(self.ticked_at)).min(now);
             return false;
         }
-        let worth = |bytes_per_second: usize| {
-            Duration::from_millis((self.frames.buffered() as u64).saturating_mul(1000) / bytes_per_second as u64)
+        let worth = |bytes: usize, bytes_per_second: usize| {
+            Duration::from_millis((bytes as u64).saturating_mul(1000) / bytes_per_second as u64)
         };
+        let buffered = self.frames.buffered();
         let age = now.saturating_duration_since(self.frame_begun);
+        if now.duration_since(since) >= timeout || age >= timeout + worth(buffered, SLOWEST_BYTES_PER_SECOND) {
+            return true;
+        }
+        let Some(charge) = self.charge.as_ref().filter(|charge| charge.pool().is_contended()) else {
+            self.hurried = None;
+            return false;
+        };
+        // Others wait for what it holds. Nothing came for a while, or too little.
         let (divisor, rate) = CONTENDED;
         let soon = timeout / divisor;
-        // While others wait for what it holds: nothing came for a while, or too little.
-        let is_slow = now.saturating_duration_since(since.max(self.received_at)) >= soon || age >= soon + worth(rate);
-        now.duration_since(since) >= timeout
-            || age >= timeout + worth(SLOWEST_BYTES_PER_SECOND)
-            || (is_slow && self.charge.as_ref().is_some_and(|charge| charge.pool().is_contended()))
+        if now.saturating_duration_since(since.max(self.received_at)) >= soon || age >= soon + worth(buffered, rate) {
+            return true;
+        }
+        if !charge.is_overdrawn() {
+            return false;
+        }
+        let (hurried, had) = *self.hurried.get_or_insert((now, buffered));
+        let (divisor, rate) = OVERDRAFT;
+        let time = timeout / divisor + worth(buffered.saturating_sub(had), rate);
+        self.has_read_all && now.duration_since(hurried) >= time
+    }
+
+    /// Whether the connection is not read because its client does not read.
+    fn does_not_read(&self) -> bool {
+        let full = self.full();
+        !self.output.is_empty() && matches!(full, Some(Limit::MaxConnectionResponseBytes | Limit::MaxResponseBytes))
+    }
+
+    /// Whether the client is gone, though we do not read what would say so. One that has only ended its sending may have
+    /// sent what we have not read yet: unless that stands behind a request that waits as long as clients like.
+    fn is_closed_unread(&self) -> bool {
+        if self.wait.is_none() && self.held_back.is_none() {
+            return false;
+        }
+        let ready = pin!(self.stream.ready(Interest::READABLE | Interest::WRITABLE));
+        let Poll::Ready(Ok(ready)) = ready.poll(&mut Context::from_waker(Waker::noop())) else {
+            return false;
+        };
+        let waits_for_others = self.wait.is_none() && self.pending.front().is_some_and(|front| !front.is_produce);
+        ready.is_read_closed() && (ready.is_write_closed() || waits_for_others)
+    }
+
+    /// By what the frame timeout is divided for the next tick.
+    fn pace(&self) -> u32 {
+        match &self.charge {
+            Some(charge) if charge.is_overdrawn() => OVERDRAFT.0,
+            _ if self.frame_since.is_some() || self.held_back.is_some() || self.wait.is_some() => CONTENDED.0,
+            _ => 1,
+        }
+    }
+
+    /// A step of a frame begins, or it got the overdraft: it is late soon if others wait for what it holds.
+    pub(super) fn tick_soon(&mut self) {
+        let is_overdrawn = self.charge.as_ref().is_some_and(Charge::is_overdrawn);
+        let divisor = if is_overdrawn { OVERDRAFT.0 } else { CONTENDED.0 };
+        let soon = Instant::now() + tick(&self.shared.limits, divisor);
+        if self.timer.deadline() > soon.into() {
+            self.timer.as_mut().reset(soon.into());
+        }
     }
 }
 
 /// How long until a connection is looked at again.
-pub(super) fn tick(limits: &Limits, within_frame: bool) -> Duration {
-    let divisor = if within_frame { CONTENDED.0 } else { 1 };
+pub(super) fn tick(limits: &Limits, divisor: u32) -> Duration {
     let tick = (limits.frame_timeout / divisor).max(Duration::from_millis(1));
     limits.idle_timeout.map_or(tick, |timeout| tick.min(timeout))
 }

@@ -5,6 +5,7 @@ use kafka_protocol::messages::BrokerId;
 
 use super::ApiError;
 use crate::controller::image::{Image, Partition};
+use crate::controller::topic_name::INTERNAL_TOPICS;
 
 /// Places `count` partitions after the first `first` ones on the unfenced brokers, in turns: each partition's preferred
 /// leader is the broker after the one before it, its other replicas are the brokers that follow. `start` spreads
@@ -82,9 +83,19 @@ pub(super) fn manual(
     Ok(Partition::created(&replicas, &isr))
 }
 
+/// The partitions that count against how many may exist: those of internal topics do not, so that groups work at any
+/// limit.
+pub(super) fn limited_partitions(image: &Image) -> usize {
+    let internal = INTERNAL_TOPICS
+        .iter()
+        .filter_map(|name| image.topic(name))
+        .map(|topic| topic.partitions.len());
+    image.partition_count() - internal.sum::<usize>()
+}
+
 /// Refuses partitions that would be more than may exist at once.
 pub(super) fn check_room(existing: usize, additional: usize, limit: usize) -> Result<(), ApiError> {
-    if existing.saturating_add(additional) <= limit {
+    if additional == 0 || existing.saturating_add(additional) <= limit {
         return Ok(());
     }
     let message = format!(

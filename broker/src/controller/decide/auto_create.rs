@@ -10,6 +10,7 @@ use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableT
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
+use super::assignment::limited_partitions;
 use super::create_topics::create_topic;
 use super::{ApiError, Context, Decision, InternalTopicSettings, MAX_RECORDS_PER_OPERATION, TopicIds};
 use crate::controller::topic_name::{CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC};
@@ -35,7 +36,7 @@ pub fn auto_create_topics<'n>(
 ) -> Decision<Vec<CreatedTopic>> {
     let mut ids = TopicIds::new(context.image, new_topic_id);
     let mut records = Vec::new();
-    let mut partitions = context.image.partition_count();
+    let mut partitions = limited_partitions(context.image);
     let mut seen = BTreeSet::new();
     let mut topics = Vec::new();
     for name in names {
@@ -48,7 +49,7 @@ pub fn auto_create_topics<'n>(
                 if records.len() + created.records.len() > MAX_RECORDS_PER_OPERATION {
                     return Err(ApiError::too_many_records());
                 }
-                partitions += created.partitions;
+                partitions += created.limited_partitions;
                 records.extend(created.records);
                 Ok(())
             }),

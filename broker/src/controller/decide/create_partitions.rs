@@ -7,10 +7,11 @@ use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use kafka_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse, TopicName};
 
-use super::assignment::{check_room, manual, place};
+use super::assignment::{check_room, limited_partitions, manual, place};
 use super::create_topics::{start_of, too_many_partitions};
 use super::{ApiError, Context, Decision, MAX_PARTITIONS_PER_OPERATION};
 use crate::controller::record::Record;
+use crate::controller::topic_name::is_internal_topic;
 
 /// Decides a CreatePartitions request. A topic that is named twice is refused once.
 pub fn create_partitions(
@@ -76,11 +77,13 @@ fn add_partitions(
     if records.len().saturating_add(additional) > MAX_PARTITIONS_PER_OPERATION {
         return Err(too_many_partitions());
     }
-    check_room(
-        context.image.partition_count() + records.len(),
-        additional,
-        context.settings.max_partitions,
-    )?;
+    let counted = if is_internal_topic(name) {
+        // Their growth has an end, too.
+        context.image.partition_count()
+    } else {
+        limited_partitions(context.image)
+    };
+    check_room(counted + records.len(), additional, context.settings.max_partitions)?;
 
     let replication_factor = existing
         .partitions

@@ -13,11 +13,11 @@ use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicN
 use uuid::Uuid;
 
 use super::alter_configs::check_lengths;
-use super::assignment::{check_room, manual, place};
+use super::assignment::{check_room, limited_partitions, manual, place};
 use super::{ApiError, Context, Decision, MAX_PARTITIONS_PER_OPERATION, MAX_RECORDS_PER_OPERATION, TopicIds};
 use crate::controller::image::{Overrides, Partition, ResourceType};
 use crate::controller::record::{ConfigRecord, Record, TopicRecord};
-use crate::controller::topic_name::{CLUSTER_METADATA_TOPIC, validate_topic_name};
+use crate::controller::topic_name::{CLUSTER_METADATA_TOPIC, is_internal_topic, validate_topic_name};
 
 /// Decides a CreateTopics request. `new_topic_id` gives random ids.
 pub fn create_topics(
@@ -31,7 +31,7 @@ pub fn create_topics(
     }
     let mut ids = TopicIds::new(context.image, new_topic_id);
     let mut records = Vec::new();
-    let mut partitions = context.image.partition_count();
+    let mut partitions = limited_partitions(context.image);
     let mut results = Vec::with_capacity(counts.len());
     let too_large = partitions_asked(context, request) > MAX_PARTITIONS_PER_OPERATION;
     let mut answered = BTreeSet::new();
@@ -50,7 +50,7 @@ pub fn create_topics(
         };
         results.push(match result {
             Ok(created) => {
-                partitions += created.partitions;
+                partitions += created.limited_partitions;
                 records.extend(created.records);
                 created.result
             }
@@ -92,12 +92,12 @@ pub(super) fn too_many_partitions() -> ApiError {
 pub(super) struct NewTopic {
     /// The topic, its configuration, its partitions.
     pub(super) records: Vec<Record>,
-    /// How many partitions it has.
-    pub(super) partitions: usize,
+    /// How many of its partitions count against the limit.
+    pub(super) limited_partitions: usize,
     result: CreatableTopicResult,
 }
 
-/// Decides one topic, where there are `existing` partitions of all topics before it.
+/// Decides one topic, where there are `existing` partitions that count against the limit.
 pub(super) fn create_topic(
     context: &Context<'_>,
     topic: &CreatableTopic,
@@ -114,7 +114,8 @@ pub(super) fn create_topic(
 
     let topic_id = ids.next()?;
     let partitions = partitions_of(context, topic, topic_id)?;
-    check_room(existing, partitions.len(), context.settings.max_partitions)?;
+    let limited = if is_internal_topic(name) { 0 } else { partitions.len() };
+    check_room(existing, limited, context.settings.max_partitions)?;
 
     let mut records = vec![Record::Topic(TopicRecord {
         name: name.to_owned(),
@@ -141,7 +142,7 @@ pub(super) fn create_topic(
         .with_configs(Some(context.configs.effective_topic_configs(&overrides)));
     Ok(NewTopic {
         records,
-        partitions: partitions.len(),
+        limited_partitions: limited,
         result,
     })
 }

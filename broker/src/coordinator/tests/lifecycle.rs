@@ -13,7 +13,7 @@ use storage::disk::simulated::{CrashOptions, Fault, Keep};
 
 use super::rig::{GROUP, Rig, TOPIC, commit_request, group_id, join_request, text};
 use crate::api::test_node::TestNode;
-use crate::metrics::{Collector, TextWriter};
+use crate::metrics::{Collector, Limit, TextWriter};
 
 const POWER_CUT: CrashOptions = CrashOptions {
     data: Keep::Nothing,
@@ -353,6 +353,7 @@ fn a_group_that_is_named_again_and_again_is_answered_as_long_as_there_is_room() 
     let groups = rig.call(6, &request).groups;
     let answered = groups.iter().take_while(|group| group.error_code == 0).count();
     assert_eq!((answered, groups.len()), (75, 100));
+    assert_eq!(rig.context.limits.get(Limit::Answer), 25);
     let no_room = ResponseError::PolicyViolation.code();
     assert!(
         groups[answered..].iter().all(|group| group.error_code == no_room
@@ -438,6 +439,9 @@ fn what_members_bring_is_limited() {
     let used = memory(&rig);
     assert!((4_000..6_000).contains(&used), "{used}");
     assert_eq!(refused(join("g9", 990)), policy, "there is no more room");
+    let limits = &rig.context.limits;
+    assert_eq!(limits.get(Limit::MaxMemberMetadataBytes), 1);
+    assert_eq!(limits.get(Limit::MaxGroupMemoryBytes), 1);
     rig.pass(3_000);
     let joined = rig.answer::<JoinGroupRequest>(waiting.remove(0), 3);
     assert_eq!(joined.error_code, 0);

@@ -150,7 +150,7 @@ impl Rig {
     pub(super) fn poll(&self, pending: &mut Pending) -> bool {
         let _runtime = self.runtime.enter();
         let mut task = TaskContext::from_waker(Waker::noop());
-        while let Outcome::Later(later) = &mut pending.0 {
+        while let Outcome::Later(later) | Outcome::Detached(later) = &mut pending.0 {
             match Pin::new(later).poll(&mut task) {
                 Poll::Ready(outcome) => pending.0 = outcome,
                 Poll::Pending => return false,
