@@ -45,5 +45,5 @@ caught! {
     offset_commit_answered_early: OffsetCommitAnsweredEarly within 5,
     new_file_without_directory_sync: NewFileWithoutDirectorySync within 20,
     journal_entry_lost: JournalEntryLost within 5,
-    retention_deletes_active_end: RetentionDeletesActiveEnd within 20,
+    retention_deletes_active_end: RetentionDeletesActiveEnd within 60,
 }
