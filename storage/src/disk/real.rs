@@ -34,6 +34,8 @@ const DIRECT_ALIGNMENT: usize = 4096;
 const DIRECT_CHUNK: usize = 1 << 20;
 /// Slices that one `pwritev` takes (`IOV_MAX`).
 const MAX_SLICES: usize = 1024;
+/// What `statfs` calls a tmpfs.
+const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
 /// How far apart [`DiskFile::is_resident`] looks. Pages come in by read-ahead and leave by runs; 64 KiB is half of the
 /// usual read-ahead window.
 const RESIDENCY_STRIDE: usize = 64 << 10;
@@ -368,7 +370,8 @@ impl DiskFile for RealFile {
 
     /// Looks at one byte in every 64 KiB, and at the last, without waiting (`preadv2` with `RWF_NOWAIT`). So `false` is
     /// certain but for luck, and `true` can overlook a gap of less than 64 KiB: such a read waits for the device, and is
-    /// no error. Bytes past the end count as resident. A filesystem that cannot tell answers `false`.
+    /// no error. Bytes past the end count as resident. A filesystem that cannot tell answers `false`, but for one that is
+    /// memory itself.
     fn is_resident(&self, position: u64, len: usize) -> io::Result<bool> {
         let Some(last) = len.checked_sub(1) else {
             return Ok(true);
@@ -381,7 +384,8 @@ impl DiskFile for RealFile {
             match retry_on_intr(|| rustix::io::preadv2(borrow(&guard), &mut slices, at, ReadWriteFlags::NOWAIT)) {
                 Ok(0) => return Ok(true),
                 Ok(_) => {}
-                Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(false),
+                Err(Errno::OPNOTSUPP) => return Ok(rustix::fs::fstatfs(borrow(&guard))?.f_type == TMPFS_MAGIC),
+                Err(Errno::AGAIN | Errno::NOSYS) => return Ok(false),
                 Err(errno) => return Err(errno.into()),
             }
         }

@@ -134,13 +134,15 @@ impl LogReader {
 
     /// Whether [`Self::read`] may have to wait for the disk: then it is not for a thread that serves others.
     pub fn may_wait(&self, from: i64) -> bool {
+        if from >= self.high_watermark().offset {
+            return false;
+        }
         let segments = self.segments.load();
         let place = segments.partition_point(|segment| segment.base_offset() <= from).max(1) - 1;
         let segment = &segments[place];
         let Some(position) = segment.position_in_memory(from) else {
             return true;
         };
-        // At the log's end there is nothing to read.
         let there = segment.size().saturating_sub(position).min(HEADER_LEN as u64) as usize;
         there > 0 && !segment.file().is_resident(position, there).unwrap_or(false)
     }

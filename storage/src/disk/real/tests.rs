@@ -208,6 +208,13 @@ fn what_was_just_written_is_resident_and_what_was_dropped_is_not() {
 }
 
 #[test]
+fn what_is_on_a_filesystem_in_memory_is_resident() {
+    let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+    let file = create_synced(&RealDisk::new(4), &dir.path().join("a"), &[7; 100_000]);
+    assert!(file.is_resident(0, 100_000).unwrap());
+}
+
+#[test]
 fn a_direct_read_sees_the_device() {
     let dir = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
     let shared = RealDisk::new(4);

@@ -76,8 +76,10 @@ fn a_time_that_only_uncommitted_records_reach_is_not_found() {
 
 #[test]
 fn a_read_tells_before_whether_it_may_wait() {
-    let scenario = Scenario::with_two_segments(LogConfig::default());
-    let reader = scenario.log.reader();
+    let mut scenario = Scenario::with_two_segments(LogConfig::default());
+    let reader = scenario.log.reader().clone();
+    assert!(!reader.may_wait(0), "nothing is committed that could be read");
+    scenario.commit(7);
     assert!(
         reader.may_wait(0),
         "the index of a sealed segment is mapped at first use"
