@@ -44,6 +44,8 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         };
         if version < NULLABLE_PROTOCOL_VERSION {
             response.protocol_name.get_or_insert_default();
+        } else if response.error_code != 0 {
+            response.protocol_name = None;
         }
         limit_of_group(response.error_code).inspect(|limit| limits.reached(*limit));
         let failed = response.error_code != 0;

@@ -8,7 +8,7 @@
 
 mod heavy;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use kafka_protocol::messages::produce_response::{
 };
 use kafka_protocol::messages::{ProduceResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
-use storage::record_batch::{BatchError, TimestampType};
+use storage::record_batch::{BatchError, BatchHeader, TimestampType};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -46,7 +46,8 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
-    keep_last(&mut body.topics);
+    settle(&mut body.topics);
+    let is_transactional = is_transactional(&body.topics);
     let (connection, timeout_ms) = (request.connection.id, body.timeout_ms);
     let mut work = Work {
         context: context.clone(),
@@ -57,6 +58,10 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         responses: Vec::new(),
         waiting: Vec::new(),
     };
+    if is_transactional && body.transactional_id.is_none() {
+        work.refuse_rest(ResponseError::TransactionalIdAuthorizationFailed);
+        return finish(request.header, work, timeout_ms);
+    }
     let heavy = &context.heavy_batches;
     let mut weight = None;
     // Else behind what this connection has in the pool, so that its batches stay in order.
@@ -87,26 +92,39 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     })
 }
 
-/// What of a request that names a partition twice counts: what it says last, as in Kafka.
-fn keep_last(topics: &mut Vec<ProduceTopic>) {
-    if topics.iter().map(|topic| topic.partitions.len()).sum::<usize>() <= 1 {
+/// Each topic once, where it is named first, and of a partition that is named twice what is said last; topics without
+/// partitions are left out, all as in Kafka.
+fn settle(topics: &mut Vec<ProduceTopic>) {
+    if let [topic] = topics.as_slice()
+        && topic.partitions.len() == 1
+    {
         return;
     }
-    let mut seen = HashSet::new();
-    let mut repeated = Vec::new();
-    for (at, topic) in topics.iter().enumerate().rev() {
-        for (place, partition) in topic.partitions.iter().enumerate().rev() {
-            if !seen.insert((topic.name.as_str(), topic.id, partition.index)) {
-                repeated.push((at, place));
-            }
+    let mut places = HashMap::new();
+    let mut settled: Vec<ProduceTopic> = Vec::with_capacity(topics.len());
+    for mut topic in topics.drain(..).filter(|topic| !topic.partitions.is_empty()) {
+        let place = *places.entry((topic.name.clone(), topic.id)).or_insert(settled.len());
+        match settled.get_mut(place) {
+            Some(known) => known.partitions.append(&mut topic.partitions),
+            None => settled.push(topic),
         }
     }
-    drop(seen);
-    // From the back, so that the places before stay as they are.
-    for (at, place) in repeated {
-        topics[at].partitions.remove(place);
+    for topic in &mut settled {
+        let mut seen = HashSet::with_capacity(topic.partitions.len());
+        topic.partitions.reverse();
+        topic.partitions.retain(|partition| seen.insert(partition.index));
+        topic.partitions.reverse();
     }
-    topics.retain(|topic| !topic.partitions.is_empty());
+    *topics = settled;
+}
+
+/// Whether any batch says that it is part of a transaction.
+fn is_transactional(topics: &[ProduceTopic]) -> bool {
+    let mut records = topics
+        .iter()
+        .flat_map(|topic| &topic.partitions)
+        .flat_map(|partition| &partition.records);
+    records.any(|batch| BatchHeader::parse(batch).is_ok_and(|header| header.attributes.is_transactional()))
 }
 
 /// Answers, once what is to be committed is.
@@ -140,7 +158,12 @@ fn finish(header: RequestHeader, work: Work, timeout_ms: i32) -> Outcome {
             let error = match outcome {
                 Ok(Ok(Committed::Yes)) => continue,
                 Ok(_) => ResponseError::KafkaStorageError,
-                Err(_) => ResponseError::RequestTimedOut,
+                Err(_) => {
+                    // It is in the log, and says where, as in Kafka.
+                    let place = &mut response.responses[topic].partition_responses[partition];
+                    place.error_code = ResponseError::RequestTimedOut.code();
+                    continue;
+                }
             };
             let place = &mut response.responses[topic].partition_responses[partition];
             *place = refused(place.index, error, None);
@@ -282,6 +305,9 @@ impl Work {
                 limit.inspect(|limit| self.context.limits.reached(*limit));
                 let mut response = refused(produced.index, error, message);
                 response.record_errors = records;
+                if tells_log_start(error) {
+                    response.log_start_offset = partition.reader().start_offset();
+                }
                 Ok(response)
             }
         }
@@ -330,10 +356,11 @@ impl Work {
             }
         };
         let stamped = batch.header.attributes.timestamp_type() == TimestampType::LogAppendTime;
-        let log_append_time = if stamped {
-            append_time.unwrap_or(batch.header.max_timestamp)
-        } else {
-            -1
+        let log_append_time = match append_time {
+            // A repeat is told the first one's timestamp whatever its type, as in Kafka; it is the same batch.
+            Some(appended) if stamped => appended,
+            None if !stamped => -1,
+            _ => batch.header.max_timestamp,
         };
         let waits = self.acks == ALL || append_time.is_some();
         let response = PartitionProduceResponse::default()
@@ -393,6 +420,22 @@ impl From<BatchError> for Refusal {
             limit: errors::limit_of_batch(&error),
         }
     }
+}
+
+/// Whether a refusal says where the log starts: those do in Kafka that it has not expected when it wrote
+/// `ReplicaManager.appendToLocalLog`.
+fn tells_log_start(error: ResponseError) -> bool {
+    !matches!(
+        error,
+        ResponseError::CorruptMessage
+            | ResponseError::UnknownTopicOrPartition
+            | ResponseError::NotLeaderOrFollower
+            | ResponseError::MessageTooLarge
+            | ResponseError::RecordListTooLarge
+            | ResponseError::KafkaStorageError
+            | ResponseError::InvalidTopicException
+            | ResponseError::InvalidRequiredAcks
+    )
 }
 
 fn refused(index: i32, error: ResponseError, message: Option<String>) -> PartitionProduceResponse {

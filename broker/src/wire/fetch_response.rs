@@ -54,7 +54,7 @@ pub struct FetchPartition {
     pub diverging_epoch: Option<EpochEndOffset>,
     /// The leader, for a client that asked the wrong broker; version 12 on.
     pub current_leader: Option<LeaderIdAndEpoch>,
-    /// `None` for read_uncommitted.
+    /// `None` for read_uncommitted, but with an error.
     pub aborted_transactions: Option<Vec<AbortedTransaction>>,
     /// −1 for none; version 11 on.
     pub preferred_read_replica: i32,
@@ -73,7 +73,7 @@ impl FetchPartition {
             log_start_offset: -1,
             diverging_epoch: None,
             current_leader: None,
-            aborted_transactions: None,
+            aborted_transactions: Some(Vec::new()),
             preferred_read_replica: -1,
             records: Vec::new(),
         }

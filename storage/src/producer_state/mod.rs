@@ -25,6 +25,8 @@ use crate::record_batch::BatchHeader;
 pub const BATCHES_KEPT: usize = 5;
 
 const NO_SEQUENCE: i32 = -1;
+/// The least epoch of a batch: that of one without a producer.
+const NO_EPOCH: i16 = -1;
 
 /// What a batch is to its producer's earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,6 +203,13 @@ impl ProducerStates {
         }
         let producer_id = header.producer_id;
         let Some(known) = self.producers.get(&producer_id) else {
+            if header.producer_epoch < NO_EPOCH {
+                return Err(SequenceError::InvalidProducerEpoch {
+                    producer_id,
+                    found: header.producer_epoch,
+                    last: NO_EPOCH,
+                });
+            }
             if self.producers.len() >= self.max_producers {
                 return Err(SequenceError::TooManyProducers {
                     producer_id,

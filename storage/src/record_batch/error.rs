@@ -145,6 +145,9 @@ pub enum BatchError {
         /// As declared.
         record_count: i32,
     },
+    /// The records of a compressed batch do not count up by one.
+    #[error("the offsets of the records in the compressed batch do not count up by one")]
+    OffsetsInCompressed,
     /// The records cannot be decompressed within the limit, or not be compressed.
     #[error(transparent)]
     Compression(#[from] CompressionError),
@@ -190,6 +193,7 @@ impl BatchError {
             | Self::InvalidSequence { .. }
             | Self::MalformedRecord { .. }
             | Self::TrailingBytes { .. }
+            | Self::OffsetsInCompressed
             | Self::Compression(_)
             | Self::Rejected { timestamp: false, .. }
             | Self::NotABatch { .. } => ErrorClass::InvalidRecord,

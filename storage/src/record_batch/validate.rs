@@ -5,8 +5,8 @@
 //! possible: only another codec, append time, a wrong max timestamp or wrong offsets cost a copy.
 //!
 //! Deliberately otherwise than in Kafka:
-//! - offset deltas that do not count up by one are corrected whatever the codec; Kafka does so in compressed batches and
-//!   writes uncompressed ones as they are, to a log that no longer agrees with itself;
+//! - offset deltas that do not count up by one are corrected in uncompressed batches; Kafka writes them as they are, to a
+//!   log that no longer agrees with itself (both refuse compressed ones);
 //! - the records of compressed batches must be as long as they say, which Kafka leaves to the consumer to find;
 //! - transactional batches are refused;
 //! - what Kafka answers with an unknown server error (codec ids 5 to 7, records that do not decompress) gets a true name;
@@ -114,6 +114,9 @@ pub fn validate_produced(bytes: &Bytes, rules: &ProduceRules, now_ms: i64) -> Re
         sequential,
         ..
     } = scan.finish()?;
+    if !sequential && source != Codec::None {
+        return Err(BatchError::OffsetsInCompressed);
+    }
 
     // A batch that claims append time on a topic of create time has passed with that one time for all records, so they
     // are written with it.

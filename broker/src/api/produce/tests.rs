@@ -67,3 +67,44 @@ async fn a_partition_that_is_named_twice_takes_what_is_said_last() {
     let partition = node.context.node.topics().partition("a", 0).unwrap();
     assert_eq!(partition.reader().size(), last.len() as u64);
 }
+
+#[tokio::test]
+async fn an_answer_names_each_topic_once_and_none_without_partitions() {
+    let node = TestNode::start(&[]);
+    node.create_topic("a", 2, &[]).await;
+    let records = batch(b"v").bytes;
+    let asked: &[(&str, &[(i32, Bytes)])] = &[("a", &[(1, records.clone())]), ("empty", &[]), ("a", &[(0, records)])];
+    let response = node.call::<ProduceRequest>(9, &request(asked)).await;
+    let named: Vec<_> = response.responses.iter().map(|topic| topic.name.as_str()).collect();
+    assert_eq!(named, ["a"]);
+    assert_eq!(response.responses[0].partition_responses.len(), 2);
+}
+
+#[tokio::test]
+async fn a_transactional_batch_needs_a_transactional_id() {
+    let node = TestNode::start(&[]);
+    node.create_topic("a", 1, &[]).await;
+    let mut records = batch(b"v").bytes.to_vec();
+    records[22] |= 1 << 4;
+    let answers = produce(
+        &node,
+        &[("a", &[(0, records.into())]), ("none", &[(0, batch(b"v").bytes)])],
+    )
+    .await;
+    let codes: Vec<_> = answers.iter().map(|(_, answer)| answer.error_code).collect();
+    assert_eq!(codes, [53, 53]);
+}
+
+#[tokio::test]
+async fn most_refusals_say_where_the_log_starts() {
+    let node = TestNode::start(&[]);
+    node.create_topic("a", 1, &[]).await;
+    let mut bad_crc = batch(b"v").bytes.to_vec();
+    *bad_crc.last_mut().unwrap() ^= 1;
+    let answers = produce(&node, &[("a", &[(0, bad_crc.into())])]).await;
+    assert_eq!((answers[0].1.error_code, answers[0].1.log_start_offset), (2, -1));
+    let mut foreign = batch(b"v").bytes.to_vec();
+    foreign[..8].copy_from_slice(&5i64.to_be_bytes());
+    let answers = produce(&node, &[("a", &[(0, foreign.into())])]).await;
+    assert_eq!((answers[0].1.error_code, answers[0].1.log_start_offset), (87, 0));
+}
