@@ -44,8 +44,9 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         };
         if version < NULLABLE_PROTOCOL_VERSION {
             response.protocol_name.get_or_insert_default();
-        } else if response.error_code != 0 {
-            response.protocol_name = None;
+        } else {
+            // Kafka's `JoinGroupResponse`: an empty name is none.
+            response.protocol_name = response.protocol_name.filter(|name| !name.is_empty());
         }
         limit_of_group(response.error_code).inspect(|limit| limits.reached(*limit));
         let failed = response.error_code != 0;

@@ -14,9 +14,10 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
+    let version = request.header.api_version;
     let answer = check_group_id(&body.group_id)
         .and_then(|()| context.coordinators.find(&body.group_id))
-        .and_then(|coordinator| coordinator.call(|shard, token, now| shard.leave_group(token, &body, now)));
+        .and_then(|coordinator| coordinator.call(|shard, token, now| shard.leave_group(token, version, &body, now)));
     respond(detached(&request.header), answer, |answer| {
         let response = match answer {
             Ok(Response::LeaveGroup(response)) => response,

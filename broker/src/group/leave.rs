@@ -18,15 +18,18 @@ use super::rebalance;
 use super::runtime::{Now, Response, Runtime, Token};
 use super::shard::Shard;
 
+/// From this version on members are listed.
+const MEMBERS_FROM: i16 = 3;
+
 impl Shard {
-    /// Handles a LeaveGroup.
-    pub fn leave_group(&mut self, token: Token, request: &LeaveGroupRequest, now: Now) {
+    /// Handles a LeaveGroup of this version.
+    pub fn leave_group(&mut self, token: Token, version: i16, request: &LeaveGroupRequest, now: Now) {
         self.runtime.now = now;
         if request.group_id.is_empty() {
             let response = LeaveGroupResponse::default().with_error_code(ResponseError::InvalidGroupId.code());
             return self.runtime.respond(token, Response::LeaveGroup(response));
         }
-        let is_single = request.members.is_empty() && !request.member_id.is_empty();
+        let is_single = version < MEMBERS_FROM;
         let single = [MemberIdentity::default().with_member_id(request.member_id.clone())];
         let identities = if is_single { &single[..] } else { &request.members[..] };
 

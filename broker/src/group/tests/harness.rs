@@ -246,7 +246,7 @@ impl Harness {
             .with_group_id(text(GROUP).into())
             .with_members(members.collect());
         let token = self.token();
-        self.shard.leave_group(token, &request, self.now);
+        self.shard.leave_group(token, 5, &request, self.now);
         self.run();
         token
     }

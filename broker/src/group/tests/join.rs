@@ -311,12 +311,16 @@ fn members_leave_one_by_one_and_the_last_one_empties_the_group() {
 fn old_clients_leave_by_one_id_at_the_top() {
     let mut harness = Harness::new();
     let (first, ..) = harness.stable_pair();
-    for (member, error) in [(first.as_str(), 0), ("stranger", code(ResponseError::UnknownMemberId))] {
+    for (member, error) in [
+        (first.as_str(), 0),
+        ("stranger", code(ResponseError::UnknownMemberId)),
+        ("", code(ResponseError::UnknownMemberId)),
+    ] {
         let request = kafka_protocol::messages::LeaveGroupRequest::default()
             .with_group_id(text(GROUP).into())
             .with_member_id(text(member));
         let token = harness.token();
-        harness.shard.leave_group(token, &request, harness.now);
+        harness.shard.leave_group(token, 2, &request, harness.now);
         harness.run();
         let Some(Response::LeaveGroup(response)) = harness.answers.get(&token) else {
             panic!("no answer")

@@ -228,7 +228,7 @@ impl World {
         let request = LeaveGroupRequest::default()
             .with_group_id(text(client.group).into())
             .with_members(vec![identity]);
-        self.shard.leave_group(token, &request, self.now);
+        self.shard.leave_group(token, 5, &request, self.now);
     }
 
     fn fetch(&mut self) {

@@ -263,7 +263,7 @@ impl World {
             .with_group_id(group_id(&name(which)))
             .with_members(vec![identity]);
         let answer = self.call_group(&name(which), |shard, token, now| {
-            shard.leave_group(token, &request, now)
+            shard.leave_group(token, 5, &request, now)
         });
         if let Some(answer) = answer {
             self.say(format!("member {index} of {} leaves", name(which)));
