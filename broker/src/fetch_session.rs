@@ -209,6 +209,15 @@ impl FetchSessions {
             self.remove(id);
             return Err(ResponseError::FetchSessionIdNotFound);
         }
+        if asked.is_empty() {
+            // A session that has nothing left ends, as in Kafka; the answer, with session id 0, says so.
+            self.remove(id);
+            return Ok(Fetching {
+                session: None,
+                incremental: false,
+                asked,
+            });
+        }
         Ok(Fetching {
             session: Some((id, found)),
             incremental: true,

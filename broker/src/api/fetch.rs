@@ -266,7 +266,12 @@ impl Fetch {
                 }];
                 answer
             }
-            Ok(_) => answer,
+            Ok(Some(_)) => {
+                // There is a batch, and no room for it: then Kafka says nothing of transactions either.
+                answer.aborted_transactions = None;
+                answer
+            }
+            Ok(None) => answer,
             Err(error) => {
                 let code = errors::of_log(&error);
                 if code == ResponseError::KafkaStorageError {

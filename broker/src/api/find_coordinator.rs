@@ -32,6 +32,7 @@ const TRANSACTION: i8 = 1;
 const BATCHED_VERSION: i16 = 4;
 /// How long an answer waits for `__consumer_offsets`. Clients ask again after an error.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(10);
+const NO_ERROR: StrBytes = StrBytes::from_static_str("NONE");
 /// "No broker", and "no port".
 const NONE: i32 = -1;
 
@@ -176,7 +177,12 @@ fn answer(request: &Request, mut coordinators: Vec<Coordinator>) -> Outcome {
             .with_host(only.host)
             .with_port(only.port)
             .with_error_code(only.error_code)
-            .with_error_message(only.error_message)
+            // Kafka names even no error, where only one key is asked for.
+            .with_error_message(Some(
+                only.error_message
+                    .filter(|message| !message.is_empty())
+                    .unwrap_or(NO_ERROR),
+            ))
     };
     encode(&request.header, &response, failed)
 }

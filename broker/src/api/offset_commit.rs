@@ -74,6 +74,10 @@ fn split(request: &mut OffsetCommitRequest, image: &Image, version: i16) -> Offs
         } else {
             image.topic(&topic.name)
         };
+        if known.is_some() && topic.partitions.is_empty() {
+            // Left out of the answer, as in Kafka.
+            continue;
+        }
         let unknown = match known {
             None if version >= TOPIC_ID_VERSION => ResponseError::UnknownTopicId,
             _ => ResponseError::UnknownTopicOrPartition,

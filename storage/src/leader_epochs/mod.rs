@@ -108,9 +108,9 @@ impl LeaderEpochs {
 
     /// What OffsetForLeaderEpoch answers: the largest known epoch at or below the asked one, and its end (the start of the
     /// next, or the log's end for the latest). An epoch before all known ones is answered with the first known start; one
-    /// behind all, and a negative one, with [`UNDEFINED`].
+    /// behind all, and −1, with [`UNDEFINED`].
     pub fn end_offset_for(&self, epoch: i32, log_end_offset: i64) -> (i32, i64) {
-        if epoch < 0 {
+        if epoch == UNDEFINED.0 {
             return UNDEFINED;
         }
         if self.latest().is_some_and(|latest| latest.epoch == epoch) {

@@ -99,6 +99,7 @@ fn sample(file: &Arc<dyn DiskFile>) -> FetchResponse {
 fn last(records: Part) -> FetchPartition {
     FetchPartition {
         records: vec![records],
+        aborted_transactions: None,
         ..FetchPartition::error(1, 0)
     }
 }
@@ -145,8 +146,9 @@ fn the_codec_reads_every_version() {
         assert_eq!(empty.aborted_transactions, Some(Vec::new()));
         assert_eq!(
             (b.partitions[0].error_code, &b.partitions[0].aborted_transactions),
-            (6, &None)
+            (6, &Some(Vec::new()))
         );
+        assert_eq!(b.partitions[1].aborted_transactions, None);
         assert_eq!(b.partitions[1].records.as_deref(), Some(&content[10..30]));
     }
 }
