@@ -11,6 +11,7 @@ pub mod controller;
 pub mod coordinator;
 pub mod fetch_session;
 pub mod group;
+pub mod loggers;
 pub mod metrics;
 pub mod node;
 pub mod serve;

@@ -6,17 +6,25 @@
 //! To add an API: a file `api/<name>.rs` with `pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome`,
 //! its `mod` line, and its line in [`HANDLERS`].
 
+mod alter_configs;
+mod alter_partition_reassignments;
 mod answer_budget;
 mod api_versions;
 mod changes;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
+mod delete_records;
 mod delete_topics;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
+mod describe_producers;
+mod describe_quorum;
 mod describe_topic_partitions;
+mod elect_leaders;
 mod epochs;
 pub(crate) mod errors;
 mod fetch;
@@ -27,15 +35,19 @@ mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
+mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod patience;
 mod produce;
 mod sync_group;
+mod update_features;
 mod view;
 
 #[cfg(test)]
@@ -52,6 +64,7 @@ use crate::config::BrokerConfig;
 use crate::connection::{Outcome, Request, Service};
 use crate::coordinator::{CoordinatorSettings, Coordinators};
 use crate::fetch_session::FetchSessions;
+use crate::loggers::Loggers;
 use crate::metrics::LimitCounters;
 use crate::node::Node;
 use crate::wire::versions::{APIS, KEY_SLOTS};
@@ -82,13 +95,28 @@ const HANDLERS: &[(ApiKey, Handler)] = &[
     (ApiKey::ApiVersions, api_versions::handle),
     (ApiKey::CreateTopics, create_topics::handle),
     (ApiKey::DeleteTopics, delete_topics::handle),
+    (ApiKey::DeleteRecords, delete_records::handle),
     (ApiKey::InitProducerId, init_producer_id::handle),
     (ApiKey::OffsetForLeaderEpoch, offset_for_leader_epoch::handle),
     (ApiKey::DescribeConfigs, describe_configs::handle),
+    (ApiKey::AlterConfigs, alter_configs::handle),
+    (ApiKey::DescribeLogDirs, describe_log_dirs::handle),
     (ApiKey::CreatePartitions, create_partitions::handle),
     (ApiKey::DeleteGroups, delete_groups::handle),
+    (ApiKey::ElectLeaders, elect_leaders::handle),
     (ApiKey::IncrementalAlterConfigs, incremental_alter_configs::handle),
+    (
+        ApiKey::AlterPartitionReassignments,
+        alter_partition_reassignments::handle,
+    ),
+    (ApiKey::ListPartitionReassignments, list_partition_reassignments::handle),
+    (ApiKey::OffsetDelete, offset_delete::handle),
+    (ApiKey::DescribeClientQuotas, describe_client_quotas::handle),
+    (ApiKey::DescribeQuorum, describe_quorum::handle),
+    (ApiKey::UpdateFeatures, update_features::handle),
     (ApiKey::DescribeCluster, describe_cluster::handle),
+    (ApiKey::DescribeProducers, describe_producers::handle),
+    (ApiKey::ListConfigResources, list_config_resources::handle),
     (ApiKey::DescribeTopicPartitions, describe_topic_partitions::handle),
 ];
 
@@ -105,6 +133,8 @@ pub struct Context {
     pub coordinators: Arc<Coordinators>,
     /// How often limits were reached: give them to [`crate::metrics::Metrics`].
     pub limits: Arc<LimitCounters>,
+    /// The levels of what is logged.
+    pub loggers: Loggers,
     /// Ends the waiting of fetches.
     patience: Patience,
     producer_ids: ProducerIds,
@@ -128,6 +158,7 @@ impl Context {
             config: Arc::new(ArcSwap::new(config)),
             coordinators: Arc::new(coordinators),
             limits,
+            loggers: Loggers::default(),
             patience: Patience::default(),
             producer_ids: ProducerIds::default(),
             heavy_batches: Arc::default(),
@@ -136,6 +167,12 @@ impl Context {
 }
 
 impl Context {
+    /// With the loggers of the process.
+    pub fn with_loggers(mut self, loggers: Loggers) -> Self {
+        self.loggers = loggers;
+        self
+    }
+
     /// Waits until no more batches are appended for clients whose connections are closed already. Call it when they are,
     /// and before the node stops.
     pub async fn stop(&self) {
