@@ -17,4 +17,5 @@ pub mod node;
 pub mod serve;
 pub mod server;
 pub mod settings;
+pub mod telemetry;
 pub mod wire;

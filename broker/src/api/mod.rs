@@ -29,6 +29,7 @@ mod epochs;
 pub(crate) mod errors;
 mod fetch;
 mod find_coordinator;
+mod get_telemetry_subscriptions;
 mod group_answer;
 mod heartbeat;
 mod incremental_alter_configs;
@@ -46,6 +47,7 @@ mod offset_fetch;
 mod offset_for_leader_epoch;
 mod patience;
 mod produce;
+mod push_telemetry;
 mod sync_group;
 mod update_features;
 mod view;
@@ -58,6 +60,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::Encodable;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::config::BrokerConfig;
@@ -67,6 +70,7 @@ use crate::fetch_session::FetchSessions;
 use crate::loggers::Loggers;
 use crate::metrics::LimitCounters;
 use crate::node::Node;
+use crate::telemetry::ClientTelemetry;
 use crate::wire::versions::{APIS, KEY_SLOTS};
 use crate::wire::{ApiSpec, Response};
 use init_producer_id::ProducerIds;
@@ -116,6 +120,8 @@ const HANDLERS: &[(ApiKey, Handler)] = &[
     (ApiKey::UpdateFeatures, update_features::handle),
     (ApiKey::DescribeCluster, describe_cluster::handle),
     (ApiKey::DescribeProducers, describe_producers::handle),
+    (ApiKey::GetTelemetrySubscriptions, get_telemetry_subscriptions::handle),
+    (ApiKey::PushTelemetry, push_telemetry::handle),
     (ApiKey::ListConfigResources, list_config_resources::handle),
     (ApiKey::DescribeTopicPartitions, describe_topic_partitions::handle),
 ];
@@ -133,11 +139,15 @@ pub struct Context {
     pub coordinators: Arc<Coordinators>,
     /// How often limits were reached: give them to [`crate::metrics::Metrics`].
     pub limits: Arc<LimitCounters>,
+    /// The clients' metrics: give them to the node's observers, and to [`crate::metrics::Metrics`].
+    pub telemetry: Arc<ClientTelemetry>,
     /// The levels of what is logged.
     pub loggers: Loggers,
     /// Ends the waiting of fetches.
     patience: Patience,
     producer_ids: ProducerIds,
+    /// One push of metrics is read at a time.
+    telemetry_turns: Semaphore,
     heavy_batches: Arc<HeavyBatches>,
 }
 
@@ -157,6 +167,8 @@ impl Context {
             .counted_in(limits.clone()),
             config: Arc::new(ArcSwap::new(config)),
             coordinators: Arc::new(coordinators),
+            telemetry: Arc::new(ClientTelemetry::new(limits.clone())),
+            telemetry_turns: Semaphore::new(1),
             limits,
             loggers: Loggers::default(),
             patience: Patience::default(),

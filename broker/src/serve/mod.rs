@@ -162,7 +162,12 @@ async fn serve(config: Arc<BrokerConfig>, loggers: Loggers, started: Instant) ->
     let server = Server::new(api, limits(&config), quotas, metrics.clone());
     let live_config = Arc::new(LiveConfig::new(context.config.clone()));
     let watch = Arc::new(quotas::Watch::default());
-    let observers: Vec<Arc<dyn TopicObserver>> = vec![live_config, watch.clone(), coordinators.clone()];
+    let observers: Vec<Arc<dyn TopicObserver>> = vec![
+        live_config,
+        watch.clone(),
+        coordinators.clone(),
+        context.telemetry.clone(),
+    ];
     node.set_observer(Arc::new(Observers::new(observers)));
     tokio::spawn(quotas::follow(watch, context.config.clone(), server.clone()));
     let readiness = Arc::new(readiness::NodeReadiness::new(node.clone(), coordinators.clone()));
@@ -171,6 +176,7 @@ async fn serve(config: Arc<BrokerConfig>, loggers: Loggers, started: Instant) ->
         coordinators.clone(),
     )));
     metrics.register(coordinators.clone());
+    metrics.register(context.telemetry.clone());
     tokio::spawn(coordinators.clone().run_timers());
     server.listen(kafka);
     tokio::spawn(crate::admin_http::serve(admin, readiness, metrics));

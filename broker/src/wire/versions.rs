@@ -42,7 +42,7 @@ const fn api(key: ApiKey, name: &'static str, min: i16, max: i16, flexible_from:
 
 /// How many APIs there are in [`APIS`]. A number of its own: where the length of [`APIS`] stands in a type, rustc 1.95
 /// finds a cycle when it optimises.
-pub const API_COUNT: usize = 36;
+pub const API_COUNT: usize = 38;
 
 /// Every API of this release, ordered by key.
 pub const APIS: [ApiSpec; API_COUNT] = [
@@ -96,6 +96,8 @@ pub const APIS: [ApiSpec; API_COUNT] = [
     api(ApiKey::UpdateFeatures, "UpdateFeatures", 0, 2, 0),
     api(ApiKey::DescribeCluster, "DescribeCluster", 0, 2, 0),
     api(ApiKey::DescribeProducers, "DescribeProducers", 0, 0, 0),
+    api(ApiKey::GetTelemetrySubscriptions, "GetTelemetrySubscriptions", 0, 0, 0),
+    api(ApiKey::PushTelemetry, "PushTelemetry", 0, 0, 0),
     api(ApiKey::ListConfigResources, "ListConfigResources", 0, 1, 0),
     api(ApiKey::DescribeTopicPartitions, "DescribeTopicPartitions", 0, 0, 0),
 ];
