@@ -11,6 +11,7 @@ use kafka_protocol::messages::{PushTelemetryRequest, PushTelemetryResponse};
 use super::get_telemetry_subscriptions::identity;
 use super::{Context, answer};
 use crate::connection::{Outcome, Request};
+use crate::metrics::Limit;
 use crate::telemetry::Push;
 
 pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
@@ -27,6 +28,9 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
             .telemetry
             .check_push(&push, &client, &request.connection, now_ms)
     };
+    if checked == Err(ResponseError::TelemetryTooLarge) {
+        context.limits.reached(Limit::TelemetryMaxBytes);
+    }
     if checked.is_err() || body.metrics.is_empty() {
         return respond(&request, checked);
     }

@@ -52,6 +52,7 @@ limits! {
     Answer "fixed.answer"
     HeavyBatches "fixed.heavy.batches"
     ClientMetrics "fixed.client.metrics"
+    TelemetryMaxBytes "telemetry.max.bytes"
     MaxUncommittedBytes "weir.max.uncommitted.bytes"
     GroupMaxSize "group.max.size"
     OffsetMetadataMaxBytes "offset.metadata.max.bytes"

@@ -319,7 +319,10 @@ impl TopicObserver for ClientTelemetry {
 
 impl Collector for ClientTelemetry {
     fn collect(&self, out: &mut TextWriter) {
-        let instances = self.state.lock().instances.len();
+        let instances = {
+            let state = self.state.lock();
+            state.instances.values().filter(|it| it.is_connected()).count()
+        };
         self.series.lock().collect(instances, out);
     }
 }

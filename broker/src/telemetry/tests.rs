@@ -218,7 +218,9 @@ fn pushes_are_checked_as_kafka_checks_them() {
 fn a_client_is_forgotten_with_its_connection_or_after_three_intervals() {
     let mut rig = Rig::new(&[("all", "interval.ms", "100000")]);
     rig.ask(5, 0).unwrap();
+    assert!(rig.text().contains("weir_client_instances 1"));
     rig.connection = connection();
+    assert!(rig.text().contains("weir_client_instances 0"));
     rig.ask(5, 1).unwrap();
     assert!(rig.ask(5, 2).is_err());
     rig.ask(6, 300_001).unwrap();
