@@ -1,7 +1,6 @@
 //! DescribeConfigs, versions 1 to 4.
 //!
-//! Topics, this broker, all brokers (the empty name), groups, subscriptions to client metrics, and the broker's one
-//! logger. Errors as in Kafka's `ConfigHelper`: a topic that does not exist is 3, another broker 42.
+//! Topics, this broker, all brokers (the empty name), groups, subscriptions to client metrics, and the broker's loggers. Errors as in Kafka's `ConfigHelper`: a topic that does not exist is 3, another broker 42.
 
 use std::sync::Arc;
 
@@ -12,7 +11,6 @@ use kafka_protocol::messages::describe_configs_response::{
 };
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
-use tracing::level_filters::LevelFilter;
 
 use super::answer_budget::{AnswerBudget, NO_ROOM, NO_ROOM_TEXT, check_names, encoded_len};
 use super::{Context, answer};
@@ -23,11 +21,10 @@ use crate::config::topic::TopicKind;
 use crate::config::{BrokerConfig, ConfigEntry};
 use crate::connection::{Outcome, Request};
 use crate::controller::decide::ApiError;
+use crate::controller::describe::BROKER_LOGGER;
 use crate::controller::image::{Image, ResourceType};
 use crate::controller::topic_name::{is_internal_topic, validate_topic_name};
-
-/// Kafka's number for the loggers of a broker, which are no resource of the metadata.
-pub(super) const BROKER_LOGGER: i8 = 8;
+use crate::loggers::{Level, Loggers};
 
 /// The source of a logger's level (`DYNAMIC_BROKER_LOGGER_CONFIG`).
 const LOGGER_SOURCE: i8 = 6;
@@ -46,7 +43,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         let entries = if budget.is_spent() {
             Err(refused(NO_ROOM, NO_ROOM_TEXT.to_owned()))
         } else {
-            describe(&config, &image, resource)
+            describe(&config, &image, &context.loggers, resource)
         };
         match entries {
             Ok(entries) => {
@@ -76,12 +73,13 @@ fn len_in_memory(result: &DescribeConfigsResult) -> usize {
 fn describe(
     config: &BrokerConfig,
     image: &Image,
+    loggers: &Loggers,
     resource: &DescribeConfigsResource,
 ) -> Result<Vec<DescribeConfigsResourceResult>, ApiError> {
     let name = resource.resource_name.as_str();
     if resource.resource_type == BROKER_LOGGER {
         check_broker(config, name)?;
-        return Ok(vec![logger()]);
+        return Ok(loggers.levels().into_iter().map(logger).collect());
     }
     let Some(kind) = ResourceType::from_code(resource.resource_type) else {
         return Err(invalid(format!(
@@ -114,11 +112,7 @@ fn describe(
             return Err(invalid("The resource's name must be given.".to_owned()));
         }
         ResourceType::Group => describe_group(config, overrides),
-        // Only what was set, as in Kafka.
-        ResourceType::ClientMetrics => describe_client_metrics(overrides)
-            .into_iter()
-            .filter(|entry| !entry.is_default())
-            .collect(),
+        ResourceType::ClientMetrics => describe_client_metrics(overrides),
     };
     Ok(entries.into_iter().map(result_of).collect())
 }
@@ -152,13 +146,13 @@ fn result_of(entry: ConfigEntry) -> DescribeConfigsResourceResult {
         .with_documentation(Some(text(entry.documentation)))
 }
 
-/// The level of what is logged, under the name that Kafka gives the logger above all others.
-fn logger() -> DescribeConfigsResourceResult {
-    let level = LevelFilter::current().to_string().to_ascii_uppercase();
+fn logger((name, level): (String, Level)) -> DescribeConfigsResourceResult {
     DescribeConfigsResourceResult::default()
-        .with_name(StrBytes::from_static_str("root"))
-        .with_value(Some(StrBytes::from_string(level)))
+        .with_name(StrBytes::from_string(name))
+        .with_value(Some(StrBytes::from_static_str(level.name())))
         .with_config_source(LOGGER_SOURCE)
+        // Kafka has no words on loggers, and sends them whether it is asked for some or not.
+        .with_documentation(Some(StrBytes::default()))
 }
 
 /// The answer, as much of it as was asked for.
@@ -174,11 +168,14 @@ fn described(
         if !request.include_synonyms {
             entry.synonyms.clear();
         }
-        if !request.include_documentation {
+        if !request.include_documentation && resource.resource_type != BROKER_LOGGER {
             entry.documentation = None;
         }
     }
-    of_resource(resource).with_configs(entries)
+    // Where all is well Kafka sends an empty message.
+    of_resource(resource)
+        .with_error_message(Some(StrBytes::default()))
+        .with_configs(entries)
 }
 
 fn of_resource(resource: &DescribeConfigsResource) -> DescribeConfigsResult {

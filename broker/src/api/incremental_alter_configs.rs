@@ -1,9 +1,9 @@
 //! IncrementalAlterConfigs, versions 0 and 1.
 //!
-//! What is changed is in force when it is answered: on open partitions, and in the broker's own configuration. The level
-//! of what is logged is given at start and cannot be altered (Kafka's broker loggers, type 8): 42.
+//! What is changed is in force when it is answered: on open partitions, in the broker's own configuration, and in what is
+//! logged (Kafka's broker loggers, type 8: [`crate::loggers`]), which is a matter of this process and not stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +16,21 @@ use kafka_protocol::protocol::StrBytes;
 use tokio::net::lookup_host;
 use tokio::time::{Instant, timeout_at};
 
+use super::answer_budget::check_names;
 use super::changes::{DEFAULT_TIMEOUT, propose};
-use super::describe_configs::BROKER_LOGGER;
 use super::{Context, answer};
 use crate::config::broker::parse_per_ip_overrides;
 use crate::connection::{Outcome, Request};
-use crate::controller::decide::incremental_alter_configs;
+use crate::controller::decide::{ApiError, incremental_alter_configs};
+use crate::controller::describe::BROKER_LOGGER;
 use crate::controller::image::ResourceType;
+use crate::loggers::{Change, LoggerError};
+
+/// What is done with a property (`AlterConfigOp.OpType`).
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+const APPEND: i8 = 2;
+const SUBTRACT: i8 = 3;
 
 const PER_IP_OVERRIDES: &str = "max.connections.per.ip.overrides";
 /// How long the look-up of all hosts may take.
@@ -33,10 +41,16 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
+    let count = body.resources.iter().map(|resource| 1 + resource.configs.len()).sum();
+    if let Err(close) = check_names(&context.limits, count) {
+        return close;
+    }
+    let order = Order::of(&body);
     let (loggers, resources): (Vec<_>, Vec<_>) = std::mem::take(&mut body.resources)
         .into_iter()
         .partition(|resource| resource.resource_type == BROKER_LOGGER);
     body.resources = resources;
+    let altered_loggers = alter_loggers(context, &loggers, body.validate_only);
     if body
         .resources
         .iter()
@@ -44,21 +58,22 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     {
         let context = context.clone();
         return Outcome::later(async move {
-            let refused = take_unknown_hosts(&mut body).await;
-            alter(&context, request, body, loggers, refused).await
+            let mut answered = take_unknown_hosts(&mut body).await;
+            answered.extend(altered_loggers);
+            alter(&context, request, body, order, answered).await
         });
     }
-    let altered = alter(context, request, body, loggers, Vec::new());
+    let altered = alter(context, request, body, order, altered_loggers);
     Outcome::later(altered)
 }
 
-/// Proposes at once, and answers later, with what was refused before.
+/// Proposes at once, and answers later, with what was answered before.
 fn alter(
     context: &Arc<Context>,
     request: Request,
     body: IncrementalAlterConfigsRequest,
-    loggers: Vec<AlterConfigsResource>,
-    refused_before: Vec<AlterConfigsResourceResponse>,
+    order: Order,
+    answered: Vec<AlterConfigsResourceResponse>,
 ) -> impl Future<Output = Outcome> + Send + use<> {
     let change = propose(context, |decide| incremental_alter_configs(decide, &body));
     let context = context.clone();
@@ -74,8 +89,8 @@ fn alter(
                 resource.error_message = error.text();
             }
         }
-        response.responses.extend(refused_before);
-        response.responses.extend(loggers.iter().map(refused));
+        response.responses.extend(answered);
+        order.restore(&mut response.responses);
         let failed = response.responses.iter().any(|resource| resource.error_code != 0);
         answer(&request, &response, failed)
     }
@@ -125,13 +140,97 @@ async fn take_unknown_hosts(body: &mut IncrementalAlterConfigsRequest) -> Vec<Al
     refused
 }
 
-fn refused(logger: &AlterConfigsResource) -> AlterConfigsResourceResponse {
-    let message = "What is logged is said at start, by --log or WEIR_LOG: it cannot be altered.";
-    AlterConfigsResourceResponse::default()
-        .with_error_code(ResponseError::InvalidRequest.code())
-        .with_error_message(Some(StrBytes::from_static_str(message)))
-        .with_resource_type(logger.resource_type)
-        .with_resource_name(logger.resource_name.clone())
+/// The order of a request's resources, in which Kafka answers them.
+struct Order(BTreeMap<(i8, StrBytes), usize>);
+
+impl Order {
+    fn of(request: &IncrementalAlterConfigsRequest) -> Self {
+        let mut places = BTreeMap::new();
+        for (place, resource) in request.resources.iter().enumerate() {
+            let key = (resource.resource_type, resource.resource_name.clone());
+            places.entry(key).or_insert(place);
+        }
+        Order(places)
+    }
+
+    fn restore(&self, responses: &mut [AlterConfigsResourceResponse]) {
+        responses.sort_by_key(|response| {
+            let key = (response.resource_type, response.resource_name.clone());
+            self.0.get(&key).copied()
+        });
+    }
+}
+
+/// Alters the loggers of this process, and answers.
+fn alter_loggers(
+    context: &Context,
+    loggers: &[AlterConfigsResource],
+    validate_only: bool,
+) -> Vec<AlterConfigsResourceResponse> {
+    let mut counts: BTreeMap<&StrBytes, usize> = BTreeMap::new();
+    for resource in loggers {
+        *counts.entry(&resource.resource_name).or_default() += 1;
+    }
+    let answer = |resource: &AlterConfigsResource| {
+        let altered = match counts[&resource.resource_name] {
+            1 => alter_logger(context, resource, validate_only),
+            _ => Err(invalid("The request names this resource more than once.")),
+        };
+        let error = altered.err();
+        AlterConfigsResourceResponse::default()
+            .with_error_code(error.as_ref().map_or(0, ApiError::code))
+            .with_error_message(error.as_ref().and_then(ApiError::text))
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone())
+    };
+    loggers.iter().map(answer).collect()
+}
+
+fn alter_logger(context: &Context, resource: &AlterConfigsResource, validate_only: bool) -> Result<(), ApiError> {
+    let mut names = BTreeSet::new();
+    for config in &resource.configs {
+        if !names.insert(&config.name) {
+            return Err(invalid(&format!("Logger {} is given more than once.", &*config.name)));
+        }
+        if config.value.is_none() && config.config_operation != DELETE {
+            return Err(invalid(&format!("Logger {} has no value.", &*config.name)));
+        }
+    }
+    let own = context.config.load().node_id;
+    if resource.resource_name.parse::<i32>() != Ok(own) {
+        return Err(invalid(&format!(
+            "This is broker {own}, and the loggers of broker '{}' are to be changed.",
+            &*resource.resource_name
+        )));
+    }
+    let changes = resource.configs.iter().map(|config| {
+        let change = match config.config_operation {
+            SET => Change::Set(config.value.as_deref().unwrap_or_default()),
+            DELETE => Change::Unset,
+            APPEND | SUBTRACT => Change::OfList,
+            // Kafka stumbles over it, and has no words for that.
+            _ => {
+                return Err(ApiError {
+                    error: ResponseError::UnknownServerError,
+                    message: None,
+                });
+            }
+        };
+        Ok((config.name.as_str(), change))
+    });
+    let changes: Vec<_> = changes.collect::<Result<_, _>>()?;
+    let altered = context.loggers.alter(&changes, validate_only);
+    altered.map_err(|error| {
+        let code = match error {
+            LoggerError::Unknown(_) | LoggerError::NotALevel { .. } => ResponseError::InvalidConfig,
+            LoggerError::Root | LoggerError::NotAList => ResponseError::InvalidRequest,
+        };
+        ApiError::new(code, error.to_string())
+    })
+}
+
+fn invalid(message: &str) -> ApiError {
+    ApiError::new(ResponseError::InvalidRequest, message)
 }
 
 #[cfg(test)]

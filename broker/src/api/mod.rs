@@ -6,36 +6,50 @@
 //! To add an API: a file `api/<name>.rs` with `pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome`,
 //! its `mod` line, and its line in [`HANDLERS`].
 
+mod alter_configs;
+mod alter_partition_reassignments;
 mod answer_budget;
 mod api_versions;
 mod changes;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
+mod delete_records;
 mod delete_topics;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
+mod describe_producers;
+mod describe_quorum;
 mod describe_topic_partitions;
+mod elect_leaders;
 mod epochs;
 pub(crate) mod errors;
 mod fetch;
 mod find_coordinator;
+mod get_telemetry_subscriptions;
 mod group_answer;
 mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
+mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod patience;
 mod produce;
+mod push_telemetry;
 mod sync_group;
+mod update_features;
 mod view;
 
 #[cfg(test)]
@@ -46,14 +60,17 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::Encodable;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::config::BrokerConfig;
 use crate::connection::{Outcome, Request, Service};
 use crate::coordinator::{CoordinatorSettings, Coordinators};
 use crate::fetch_session::FetchSessions;
+use crate::loggers::Loggers;
 use crate::metrics::LimitCounters;
 use crate::node::Node;
+use crate::telemetry::ClientTelemetry;
 use crate::wire::versions::{APIS, KEY_SLOTS};
 use crate::wire::{ApiSpec, Response};
 use init_producer_id::ProducerIds;
@@ -82,13 +99,30 @@ const HANDLERS: &[(ApiKey, Handler)] = &[
     (ApiKey::ApiVersions, api_versions::handle),
     (ApiKey::CreateTopics, create_topics::handle),
     (ApiKey::DeleteTopics, delete_topics::handle),
+    (ApiKey::DeleteRecords, delete_records::handle),
     (ApiKey::InitProducerId, init_producer_id::handle),
     (ApiKey::OffsetForLeaderEpoch, offset_for_leader_epoch::handle),
     (ApiKey::DescribeConfigs, describe_configs::handle),
+    (ApiKey::AlterConfigs, alter_configs::handle),
+    (ApiKey::DescribeLogDirs, describe_log_dirs::handle),
     (ApiKey::CreatePartitions, create_partitions::handle),
     (ApiKey::DeleteGroups, delete_groups::handle),
+    (ApiKey::ElectLeaders, elect_leaders::handle),
     (ApiKey::IncrementalAlterConfigs, incremental_alter_configs::handle),
+    (
+        ApiKey::AlterPartitionReassignments,
+        alter_partition_reassignments::handle,
+    ),
+    (ApiKey::ListPartitionReassignments, list_partition_reassignments::handle),
+    (ApiKey::OffsetDelete, offset_delete::handle),
+    (ApiKey::DescribeClientQuotas, describe_client_quotas::handle),
+    (ApiKey::DescribeQuorum, describe_quorum::handle),
+    (ApiKey::UpdateFeatures, update_features::handle),
     (ApiKey::DescribeCluster, describe_cluster::handle),
+    (ApiKey::DescribeProducers, describe_producers::handle),
+    (ApiKey::GetTelemetrySubscriptions, get_telemetry_subscriptions::handle),
+    (ApiKey::PushTelemetry, push_telemetry::handle),
+    (ApiKey::ListConfigResources, list_config_resources::handle),
     (ApiKey::DescribeTopicPartitions, describe_topic_partitions::handle),
 ];
 
@@ -105,9 +139,15 @@ pub struct Context {
     pub coordinators: Arc<Coordinators>,
     /// How often limits were reached: give them to [`crate::metrics::Metrics`].
     pub limits: Arc<LimitCounters>,
+    /// The clients' metrics: give them to the node's observers, and to [`crate::metrics::Metrics`].
+    pub telemetry: Arc<ClientTelemetry>,
+    /// The levels of what is logged.
+    pub loggers: Loggers,
     /// Ends the waiting of fetches.
     patience: Patience,
     producer_ids: ProducerIds,
+    /// One push of metrics is read at a time.
+    telemetry_turns: Semaphore,
     heavy_batches: Arc<HeavyBatches>,
 }
 
@@ -127,7 +167,10 @@ impl Context {
             .counted_in(limits.clone()),
             config: Arc::new(ArcSwap::new(config)),
             coordinators: Arc::new(coordinators),
+            telemetry: Arc::new(ClientTelemetry::new(limits.clone())),
+            telemetry_turns: Semaphore::new(1),
             limits,
+            loggers: Loggers::default(),
             patience: Patience::default(),
             producer_ids: ProducerIds::default(),
             heavy_batches: Arc::default(),
@@ -136,6 +179,12 @@ impl Context {
 }
 
 impl Context {
+    /// With the loggers of the process.
+    pub fn with_loggers(mut self, loggers: Loggers) -> Self {
+        self.loggers = loggers;
+        self
+    }
+
     /// Waits until no more batches are appended for clients whose connections are closed already. Call it when they are,
     /// and before the node stops.
     pub async fn stop(&self) {

@@ -64,6 +64,7 @@ impl TestNode {
         node.set_observer(Arc::new(Observers::new(vec![
             live_config,
             context.coordinators.clone(),
+            context.telemetry.clone(),
         ])));
         register(&node, &config.listeners.name);
         while node.flush_pass() {}

@@ -78,6 +78,7 @@ pub struct NetworkConfig {
     pub max_fetch_session_partitions: usize,
     pub fetch_max_bytes: usize,
     pub max_request_partition_size_limit: usize,
+    pub telemetry_max_bytes: usize,
 }
 
 /// Topics and partitions.
@@ -312,6 +313,7 @@ impl NetworkConfig {
             max_fetch_session_partitions: settings.count("weir.max.fetch.session.partitions"),
             fetch_max_bytes: settings.count("fetch.max.bytes"),
             max_request_partition_size_limit: settings.count("max.request.partition.size.limit"),
+            telemetry_max_bytes: settings.count("telemetry.max.bytes"),
         })
     }
 }

@@ -6,12 +6,13 @@
 //! Everything here is pure: files, the host's name and the command line are read elsewhere (`crate::cli`) and come in
 //! as arguments. The way of a value: [`java_properties`] or the command line → [`Assignment`]s → [`Settings`] (checked,
 //! the strongest layer wins, each with its source) → [`BrokerConfig`] → with a topic's overrides, [`TopicConfig`].
-//! [`describe`] tells clients what holds and why, [`alter`] computes what a change of a topic's overrides leads to.
+//! [`describe`] tells clients what holds and why.
 
-pub mod alter;
 pub mod broker;
+pub mod client_metrics;
 pub mod describe;
 mod error;
+pub mod group;
 pub mod java_properties;
 pub mod listeners;
 pub mod properties;

@@ -150,7 +150,6 @@ reasons! {
     RemoteStorage = "remote-storage", "there is no remote storage, all data stays on this node";
     Retired = "retired", "Kafka 4 knows it no longer";
     Startup = "startup", "start-up is not limited in time";
-    Telemetry = "telemetry", "client metrics are not collected";
     Threads = "threads", "threads are sized by the processors there are";
     Transactions = "transactions", "transactions are not served";
     Unstable = "unstable", "only stable versions are served";

@@ -1,12 +1,15 @@
 //! What the tests of decisions and answers share: a small cluster, and a schema of a few properties.
 
+use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::TopicName;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::create_topics_response::CreatableTopicConfigs;
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
-use super::decide::{ConfigSchema, Context, Decision, InternalTopicSettings, Registration, Settings, register_broker};
+use super::decide::{
+    ApiError, ConfigSchema, Context, Decision, InternalTopicSettings, Registration, Settings, register_broker,
+};
 use super::image::{Image, Overrides, ResourceType};
 use super::record::{BrokerEndpoint, Record};
 
@@ -16,16 +19,17 @@ pub(super) const LISTENER: &str = "PLAINTEXT";
 pub(super) struct Schema;
 
 impl ConfigSchema for Schema {
-    fn validate(&self, _: ResourceType, _: &str, overrides: &Overrides, _: &Overrides) -> Result<(), String> {
+    fn validate(&self, _: ResourceType, _: &str, overrides: &Overrides, _: &Overrides) -> Result<(), ApiError> {
+        let invalid = |message: String| Err(ApiError::new(ResponseError::InvalidConfig, message));
         for (name, value) in overrides {
             let is_valid = match name.as_str() {
                 "retention.ms" => value.parse::<i64>().is_ok(),
                 "cleanup.policy" => value.split(',').all(|policy| ["compact", "delete"].contains(&policy)),
                 "segment.bytes" | "compression.type" | "min.insync.replicas" | "unclean.leader.election.enable" => true,
-                _ => return Err(format!("{name} is unknown")),
+                _ => return invalid(format!("{name} is unknown")),
             };
             if !is_valid {
-                return Err(format!("{name} cannot be {value}"));
+                return invalid(format!("{name} cannot be {value}"));
             }
         }
         Ok(())

@@ -10,6 +10,7 @@
 
 pub mod decide;
 pub mod describe;
+pub mod features;
 pub mod image;
 pub mod record;
 pub mod topic_name;

@@ -51,6 +51,8 @@ limits! {
     MaxGroupMemoryBytes "weir.max.group.memory.bytes"
     Answer "fixed.answer"
     HeavyBatches "fixed.heavy.batches"
+    ClientMetrics "fixed.client.metrics"
+    TelemetryMaxBytes "telemetry.max.bytes"
     MaxUncommittedBytes "weir.max.uncommitted.bytes"
     GroupMaxSize "group.max.size"
     OffsetMetadataMaxBytes "offset.metadata.max.bytes"

@@ -13,9 +13,17 @@ struct ApiMetrics {
 }
 
 /// By position in [`APIS`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RequestMetrics {
     apis: [ApiMetrics; API_COUNT],
+}
+
+impl Default for RequestMetrics {
+    fn default() -> Self {
+        RequestMetrics {
+            apis: std::array::from_fn(|_| ApiMetrics::default()),
+        }
+    }
 }
 
 impl RequestMetrics {

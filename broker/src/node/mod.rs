@@ -5,6 +5,7 @@
 
 mod clock;
 mod data_dir;
+mod delete_records;
 mod flusher;
 mod housekeeping;
 mod metadata_log;
@@ -22,7 +23,7 @@ mod waiters;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -43,6 +44,7 @@ pub(crate) use strays::{is_partition_name, topic_id_of};
 
 pub use clock::{Clock, SystemClock};
 pub use data_dir::{DataDirError, FORMAT, Meta};
+pub use delete_records::DeleteRecordsError;
 pub use flusher::{FlushCounters, FlushPass, FlushQueue};
 pub use metadata_log::{MetadataError, Proposal, TOPIC as METADATA_TOPIC, TOPIC_ID as METADATA_TOPIC_ID};
 pub use partition::{HighWatermarkObserver, Partition, PartitionSettings};
@@ -119,6 +121,16 @@ pub struct Node {
 }
 
 impl Node {
+    /// The directory that holds everything.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The disk that it is on.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
     /// The cluster's id and the node's.
     pub fn meta(&self) -> &Meta {
         &self.meta

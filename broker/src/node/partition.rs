@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use storage::journal::GroupId;
 use storage::log::{Damage, LogConfig, LogError, LogPosition, LogReader};
 use storage::planted::{Bug, is_planted};
+use storage::producer_state::ProducerStates;
 use storage::record_batch::{ProduceRules, ProducedBatch};
 use tokio::sync::{Notify, oneshot};
 
@@ -281,6 +282,11 @@ impl Partition {
                 None
             }
         }
+    }
+
+    /// Looks at the idempotent producers that are remembered; `None` where the partition is out of service.
+    pub fn with_producers<T>(&self, look: impl FnOnce(&ProducerStates) -> T) -> Option<T> {
+        self.with_replica(|replica| replica.with_log(|log| look(log.producers())))
     }
 
     /// The replica, kept still. Only `Node::write_marks` holds several at a time.

@@ -242,7 +242,8 @@ impl Node {
 
     fn configure(&self, before: &Image, after: &Image) {
         let all = self.broker_overrides(before) != self.broker_overrides(after);
-        let mut any = all;
+        let kind = ResourceType::ClientMetrics;
+        let mut any = all || !before.resources(kind).eq(after.resources(kind));
         for topic in self.topics.load().iter() {
             let changed =
                 before.overrides(ResourceType::Topic, &topic.name) != after.overrides(ResourceType::Topic, &topic.name);

@@ -3,23 +3,45 @@
 use std::io::IsTerminal;
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, reload};
 
 use crate::cli::LogFormat;
+use crate::loggers::Loggers;
 
-/// Starts logging; `filter` is a level or directives as in `info,broker=debug`.
-pub(super) fn start(filter: &str, format: LogFormat) -> Result<(), String> {
-    let filter = parse(filter)?;
+/// Puts another filter in force.
+type Reload = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
+
+/// Starts logging; `directives` is a level or directives as in `info,broker=debug`. What is answered changes them.
+pub(super) fn start(directives: &str, format: LogFormat) -> Result<Loggers, String> {
+    let filter = parse(directives)?;
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
         // What cannot be written is lost; to say so on standard error would panic where that is full or closed.
         .log_internal_errors(false)
         .with_writer(std::io::stderr);
-    let result = match format {
-        LogFormat::Human => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => builder.json().try_init(),
+    let started = match format {
+        LogFormat::Human => {
+            let builder = builder.with_ansi(std::io::stderr().is_terminal());
+            let builder = builder.with_env_filter(filter).with_filter_reloading();
+            let reload = reload(builder.reload_handle());
+            builder.try_init().map(|()| reload)
+        }
+        LogFormat::Json => {
+            let builder = builder.json().with_env_filter(filter).with_filter_reloading();
+            let reload = reload(builder.reload_handle());
+            builder.try_init().map(|()| reload)
+        }
     };
-    result.map_err(|error| error.to_string())
+    let reload = started.map_err(|error| error.to_string())?;
+    Ok(Loggers::new(directives, move |directives| {
+        let filter = EnvFilter::try_new(directives).map_err(|error| error.to_string());
+        if let Err(error) = filter.and_then(|filter| reload(filter).map_err(|error| error.to_string())) {
+            tracing::error!(error, directives, "the levels of the loggers cannot be changed");
+        }
+    }))
+}
+
+fn reload<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> Reload {
+    Box::new(move |filter| handle.reload(filter))
 }
 
 /// The directives of a filter. A bare word that is no level would count as the name of a module, and leave all others

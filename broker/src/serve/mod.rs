@@ -29,6 +29,7 @@ use crate::connection::Limits;
 use crate::controller::decide::{Registration, register_broker};
 use crate::controller::record::BrokerEndpoint;
 use crate::coordinator::Coordinators;
+use crate::loggers::Loggers;
 use crate::metrics::Metrics;
 use crate::node::{Clock, Node, OpenNode, StartError, SystemClock, TopicObserver, topic_id};
 use crate::server::Server;
@@ -113,7 +114,7 @@ fn in_use_hint(source: &std::io::Error) -> &'static str {
 /// Runs the broker until it is told to stop.
 pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let started = Instant::now();
-    logging::start(&args.log, args.log_format).map_err(|problem| ServeError::Log {
+    let loggers = logging::start(&args.log, args.log_format).map_err(|problem| ServeError::Log {
         from: match std::env::var("WEIR_LOG") {
             Ok(log) if log == args.log => "WEIR_LOG",
             _ => "--log",
@@ -134,12 +135,12 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
         .thread_name("weir")
         .build()
         .map_err(ServeError::Threads)?;
-    let result = runtime.block_on(serve(config, started));
+    let result = runtime.block_on(serve(config, loggers, started));
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
 }
 
-async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeError> {
+async fn serve(config: Arc<BrokerConfig>, loggers: Loggers, started: Instant) -> Result<(), ServeError> {
     let mut stop = signals::Stop::install().map_err(ServeError::Threads)?;
     let quotas = quotas::of(&config.network).await?;
     let kafka = bind(&config.listeners.listen, "--listen", &SocketOptions::of(&config)).await?;
@@ -154,14 +155,19 @@ async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeE
     let flushers = start_flushers(&node)?;
     register(&node, &config, &kafka).await?;
 
-    let context = Arc::new(Context::new(node.clone(), config.clone()));
+    let context = Arc::new(Context::new(node.clone(), config.clone()).with_loggers(loggers));
     let metrics = Arc::new(Metrics::with_limits(context.limits.clone()));
     let coordinators = context.coordinators.clone();
     let api = Arc::new(Api::new(context.clone()));
     let server = Server::new(api, limits(&config), quotas, metrics.clone());
     let live_config = Arc::new(LiveConfig::new(context.config.clone()));
     let watch = Arc::new(quotas::Watch::default());
-    let observers: Vec<Arc<dyn TopicObserver>> = vec![live_config, watch.clone(), coordinators.clone()];
+    let observers: Vec<Arc<dyn TopicObserver>> = vec![
+        live_config,
+        watch.clone(),
+        coordinators.clone(),
+        context.telemetry.clone(),
+    ];
     node.set_observer(Arc::new(Observers::new(observers)));
     tokio::spawn(quotas::follow(watch, context.config.clone(), server.clone()));
     let readiness = Arc::new(readiness::NodeReadiness::new(node.clone(), coordinators.clone()));
@@ -170,6 +176,7 @@ async fn serve(config: Arc<BrokerConfig>, started: Instant) -> Result<(), ServeE
         coordinators.clone(),
     )));
     metrics.register(coordinators.clone());
+    metrics.register(context.telemetry.clone());
     tokio::spawn(coordinators.clone().run_timers());
     server.listen(kafka);
     tokio::spawn(crate::admin_http::serve(admin, readiness, metrics));

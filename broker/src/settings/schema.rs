@@ -1,13 +1,14 @@
 //! What the controller asks about properties, answered from the table.
 
+use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::create_topics_response::CreatableTopicConfigs;
 use kafka_protocol::protocol::StrBytes;
 
-use crate::config::alter::{alter_client_metrics, alter_group};
+use crate::config::client_metrics::Subscription;
 use crate::config::properties::{self, ConfigType};
 use crate::config::topic::{self, TopicKind};
-use crate::config::{BrokerConfig, describe};
-use crate::controller::decide::ConfigSchema;
+use crate::config::{BrokerConfig, ConfigError, InvalidValue, describe, group};
+use crate::controller::decide::{ApiError, ConfigSchema};
 use crate::controller::image::{Image, Overrides, ResourceType};
 
 /// The properties of each kind of resource, as this broker knows them.
@@ -20,26 +21,45 @@ pub struct BrokerSchema<'a> {
 }
 
 impl BrokerSchema<'_> {
-    fn check(&self, kind: ResourceType, resource: &str, overrides: &Overrides) -> Result<(), String> {
-        let text = |error: &dyn std::error::Error| error.to_string();
-        match kind {
-            ResourceType::Topic => topic::validate(self.config.settings(), overrides).map_err(|error| text(&error)),
+    fn check(&self, kind: ResourceType, resource: &str, overrides: &Overrides) -> Result<(), ApiError> {
+        let checked = match kind {
+            ResourceType::Topic => topic::validate(self.config.settings(), overrides),
             ResourceType::Broker => self.check_broker(resource, overrides),
-            ResourceType::Group => alter_group(overrides, &[]).map(drop).map_err(|error| text(&error)),
-            ResourceType::ClientMetrics => alter_client_metrics(overrides, &[])
-                .map(drop)
-                .map_err(|error| text(&error)),
-        }
+            ResourceType::Group => group::validate(self.config.settings(), overrides),
+            ResourceType::ClientMetrics => Subscription::new(overrides).map(drop),
+        };
+        checked.map_err(|error| ApiError::new(code(kind, &error), error.to_string()))
     }
 
-    fn check_broker(&self, resource: &str, overrides: &Overrides) -> Result<(), String> {
+    fn check_broker(&self, resource: &str, overrides: &Overrides) -> Result<(), ConfigError> {
         let of = |name: &str| self.image.overrides(ResourceType::Broker, name);
         let own = self.config.node_id.to_string();
         let result = match resource {
             "" => self.config.with_dynamic(overrides, of(&own)),
             _ => self.config.with_dynamic(of(""), overrides),
         };
-        result.map(drop).map_err(|error| error.to_string())
+        result.map(drop)
+    }
+}
+
+/// Kafka names bad broker properties by the request's error, not the configuration's; and of those of client metrics
+/// the ones that nobody knows, and an interval out of its bounds.
+fn code(kind: ResourceType, error: &ConfigError) -> ResponseError {
+    let is_request = match kind {
+        ResourceType::Topic | ResourceType::Group => false,
+        ResourceType::Broker => true,
+        ResourceType::ClientMetrics => {
+            let is_out_of_range = |problem: &InvalidValue| matches!(problem, InvalidValue::OutOfRange { .. });
+            match error {
+                ConfigError::Unknown { .. } => true,
+                ConfigError::Invalid { problem, .. } => is_out_of_range(problem),
+                _ => false,
+            }
+        }
+    };
+    match is_request {
+        true => ResponseError::InvalidRequest,
+        false => ResponseError::InvalidConfig,
     }
 }
 
@@ -50,7 +70,7 @@ impl ConfigSchema for BrokerSchema<'_> {
         resource: &str,
         overrides: &Overrides,
         current: &Overrides,
-    ) -> Result<(), String> {
+    ) -> Result<(), ApiError> {
         let error = match self.check(kind, resource, overrides) {
             Ok(()) => return Ok(()),
             Err(error) => error,
@@ -72,8 +92,8 @@ impl ConfigSchema for BrokerSchema<'_> {
         let property = match kind {
             ResourceType::Topic => properties::topic_property(property),
             ResourceType::Broker => properties::broker_property(property),
-            ResourceType::Group => properties::group_property(property),
-            ResourceType::ClientMetrics => properties::client_metrics_property(property),
+            // As in Kafka, whose controller does not know the types of these.
+            ResourceType::Group | ResourceType::ClientMetrics => None,
         };
         property.is_some_and(|property| property.kind == ConfigType::List)
     }

@@ -134,10 +134,17 @@ fn what_a_resource_may_have() {
     };
     check(ResourceType::Topic, "t", &[("retention.ms", "5")], &[]).unwrap();
     let error = check(ResourceType::Topic, "t", &[("retention.mss", "5")], &[]).unwrap_err();
-    assert!(error.contains("retention.ms"), "{error}");
+    assert!(error.to_string().contains("retention.ms"), "{error}");
     check(ResourceType::Broker, "", &[("message.max.bytes", "5")], &[]).unwrap();
     check(ResourceType::Broker, "1", &[("node.id", "5")], &[]).unwrap_err();
-    check(ResourceType::Group, "g", &[("consumer.session.timeout.ms", "5")], &[]).unwrap();
+    check(
+        ResourceType::Group,
+        "g",
+        &[("consumer.session.timeout.ms", "50000")],
+        &[],
+    )
+    .unwrap();
+    check(ResourceType::Group, "g", &[("consumer.session.timeout.ms", "5")], &[]).unwrap_err();
     check(ResourceType::Group, "g", &[("retention.ms", "5")], &[]).unwrap_err();
     check(ResourceType::ClientMetrics, "m", &[("interval.ms", "1000")], &[]).unwrap();
     // What is left over from an older release stays, and stands in nobody's way.

@@ -26,6 +26,9 @@ pub struct ApiSpec {
     pub flexible_from: i16,
 }
 
+/// For [`ApiSpec::flexible_from`]: no version is flexible.
+const NEVER: i16 = i16::MAX;
+
 const fn api(key: ApiKey, name: &'static str, min: i16, max: i16, flexible_from: i16) -> ApiSpec {
     ApiSpec {
         key,
@@ -39,7 +42,7 @@ const fn api(key: ApiKey, name: &'static str, min: i16, max: i16, flexible_from:
 
 /// How many APIs there are in [`APIS`]. A number of its own: where the length of [`APIS`] stands in a type, rustc 1.95
 /// finds a cycle when it optimises.
-pub const API_COUNT: usize = 24;
+pub const API_COUNT: usize = 38;
 
 /// Every API of this release, ordered by key.
 pub const APIS: [ApiSpec; API_COUNT] = [
@@ -62,14 +65,40 @@ pub const APIS: [ApiSpec; API_COUNT] = [
     api(ApiKey::ApiVersions, "ApiVersions", 0, 4, 3),
     api(ApiKey::CreateTopics, "CreateTopics", 2, 7, 5),
     api(ApiKey::DeleteTopics, "DeleteTopics", 1, 6, 4),
+    api(ApiKey::DeleteRecords, "DeleteRecords", 0, 2, 2),
     // Version 6 is unstable in Kafka 4.3 (two-phase commit).
     api(ApiKey::InitProducerId, "InitProducerId", 0, 5, 2),
     api(ApiKey::OffsetForLeaderEpoch, "OffsetForLeaderEpoch", 2, 4, 4),
     api(ApiKey::DescribeConfigs, "DescribeConfigs", 1, 4, 4),
+    api(ApiKey::AlterConfigs, "AlterConfigs", 0, 2, 2),
+    api(ApiKey::DescribeLogDirs, "DescribeLogDirs", 1, 5, 2),
     api(ApiKey::CreatePartitions, "CreatePartitions", 0, 3, 2),
     api(ApiKey::DeleteGroups, "DeleteGroups", 0, 2, 2),
+    api(ApiKey::ElectLeaders, "ElectLeaders", 0, 2, 2),
     api(ApiKey::IncrementalAlterConfigs, "IncrementalAlterConfigs", 0, 1, 1),
+    api(
+        ApiKey::AlterPartitionReassignments,
+        "AlterPartitionReassignments",
+        0,
+        1,
+        0,
+    ),
+    api(
+        ApiKey::ListPartitionReassignments,
+        "ListPartitionReassignments",
+        0,
+        0,
+        0,
+    ),
+    api(ApiKey::OffsetDelete, "OffsetDelete", 0, 0, NEVER),
+    api(ApiKey::DescribeClientQuotas, "DescribeClientQuotas", 0, 1, 1),
+    api(ApiKey::DescribeQuorum, "DescribeQuorum", 0, 2, 0),
+    api(ApiKey::UpdateFeatures, "UpdateFeatures", 0, 2, 0),
     api(ApiKey::DescribeCluster, "DescribeCluster", 0, 2, 0),
+    api(ApiKey::DescribeProducers, "DescribeProducers", 0, 0, 0),
+    api(ApiKey::GetTelemetrySubscriptions, "GetTelemetrySubscriptions", 0, 0, 0),
+    api(ApiKey::PushTelemetry, "PushTelemetry", 0, 0, 0),
+    api(ApiKey::ListConfigResources, "ListConfigResources", 0, 1, 0),
     api(ApiKey::DescribeTopicPartitions, "DescribeTopicPartitions", 0, 0, 0),
 ];
 

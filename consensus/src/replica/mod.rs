@@ -165,6 +165,11 @@ impl Replica {
         if let Some(index) = open.recovered.drop_entries_from {
             open.journal.append(&[(group, Record::Cut { from_index: index })])?;
         }
+        // A log that was repaired may end below what was deleted: what it gets there from now on is not deleted.
+        let end = open.recovered.log.end().offset;
+        if open.state.start_offset.is_some_and(|start| start > end) {
+            open.journal.append(&[(group, Record::StartOffset { offset: end })])?;
+        }
         // Before this is durable no batch may stand where a dropped entry stood, nor may the journal still say that the
         // node stopped in order.
         let barrier = open.journal.written();

@@ -50,6 +50,8 @@ pub trait Disk: Send + Sync + fmt::Debug + 'static {
     fn boot_id(&self) -> io::Result<String>;
     /// Bytes that an unprivileged writer can still put on the filesystem that holds `dir`.
     fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
+    /// Bytes of the whole filesystem that holds `dir`.
+    fn total_bytes(&self, dir: &Path) -> io::Result<u64>;
 }
 
 /// One open file.

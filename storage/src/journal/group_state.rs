@@ -25,6 +25,8 @@ pub struct GroupState {
     pub anchors: BTreeMap<i64, Anchor>,
     /// How far the segments are synced.
     pub synced_mark: Option<SyncedMark>,
+    /// The log start offset that was asked for, if ever: see [`Record::StartOffset`].
+    pub start_offset: Option<i64>,
 }
 
 impl GroupState {
@@ -55,6 +57,7 @@ impl GroupState {
             }
             Record::SyncedMark(mark) => self.synced_mark = Some(*mark),
             Record::GroupRemoved => *self = Self::default(),
+            Record::StartOffset { offset } => self.start_offset = Some(*offset),
         }
     }
 
@@ -70,6 +73,7 @@ impl GroupState {
             .chain(self.anchors.values().copied().map(Record::Anchor))
             .chain(self.checkpoint.iter().cloned().map(Record::Checkpoint))
             .chain(self.synced_mark.into_iter().map(Record::SyncedMark))
+            .chain(self.start_offset.map(|offset| Record::StartOffset { offset }))
     }
 }
 
@@ -114,6 +118,7 @@ impl Mirror {
                 state.anchors.len() * Anchor::SIZE + state.entries.iter().map(RaftEntry::size).sum::<usize>()
             }
             Record::SyncedMark(_) => state.synced_mark.map_or(0, |_| SyncedMark::SIZE),
+            Record::StartOffset { .. } => state.start_offset.map_or(0, |_| Record::START_OFFSET_SIZE),
         };
         let before = measure(state);
         state.apply(record);

@@ -12,6 +12,7 @@
 //!   6 AnchorsDropped  below i64
 //!   7 SyncedMark      segment base i64, position u64, next offset i64, last index u64
 //!   8 GroupRemoved
+//!   9 StartOffset     offset i64
 //!  16 Started         length u8, boot id (UTF-8)           of the node, without group
 //!  17 Stopped                                              of the node, without group
 //!  18 Complete                                             of the file, without group
@@ -140,6 +141,11 @@ pub enum Record {
     SyncedMark(SyncedMark),
     /// The group is gone, with all its records.
     GroupRemoved,
+    /// Replaces the log start offset that was asked for: what lies below it was deleted, though its segment may be there.
+    StartOffset {
+        /// The first offset that can be read.
+        offset: i64,
+    },
 }
 
 /// A record of the node or of the file.
@@ -183,6 +189,9 @@ impl SyncedMark {
 }
 
 impl Record {
+    /// Bytes of a [`Record::StartOffset`].
+    pub(super) const START_OFFSET_SIZE: usize = KEY + 8;
+
     /// Bytes that it takes.
     pub(super) fn size(&self) -> usize {
         match self {
@@ -192,6 +201,7 @@ impl Record {
             Record::Anchor(_) => Anchor::SIZE,
             Record::SyncedMark(_) => SyncedMark::SIZE,
             Record::Cut { .. } | Record::AnchorsDropped { .. } => KEY + 8,
+            Record::StartOffset { .. } => Record::START_OFFSET_SIZE,
             Record::GroupRemoved => KEY,
         }
     }
@@ -273,6 +283,10 @@ impl Record {
                 );
             }
             Record::GroupRemoved => key(8),
+            Record::StartOffset { offset } => {
+                key(9);
+                put(out, &[*offset as u64]);
+            }
         }
     }
 }
@@ -380,6 +394,7 @@ fn decode_fields(kind: u8, fields: &mut Fields<'_>) -> Result<Record, &'static s
             last_index: fields.u64()?,
         }),
         8 => Record::GroupRemoved,
+        9 => Record::StartOffset { offset: fields.i64()? },
         _ => return Err("a type of record"),
     })
 }

@@ -472,6 +472,7 @@ pub(super) fn any_record() -> impl Strategy<Value = Record> {
         }),
         (0i64..20, small()).prop_map(|(base, index)| anchor(base, index)),
         (0i64..20).prop_map(|below| Record::AnchorsDropped { below }),
+        (0i64..20).prop_map(|offset| Record::StartOffset { offset }),
         (0i64..20, small()).prop_map(|(next, last)| mark(next, last)),
         Just(Record::GroupRemoved),
     ]

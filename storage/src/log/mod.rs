@@ -10,11 +10,13 @@
 //! - when a segment is rolled its indexes are written and join the next flush, so below the synced mark of a later
 //!   segment they are durable (and they are checked before use and can be made anew all the same);
 //! - a snapshot of the producers is written after the flush that made its offset durable;
-//! - an old segment is removed only when its successor's name, and the journal's anchor for it, are durable.
+//! - an old segment is removed only when its successor's name, and the journal's anchor for it, are durable;
+//! - the log start offset moves by request only when the journal's record of it is durable.
 
 mod append;
 mod config;
 mod damage_note;
+mod delete_records;
 mod error;
 mod files;
 mod flush;
@@ -74,6 +76,8 @@ pub struct Log {
     /// The snapshot files that exist, by offset, oldest first.
     snapshots: Vec<i64>,
     epochs_changed: bool,
+    /// The log start offset that the journal was last told; 0 for none.
+    noted_start: i64,
     shared: Arc<Shared>,
 }
 
@@ -189,6 +193,7 @@ impl Log {
             since_checkpoint: (0, 0),
             snapshots: Vec::new(),
             epochs_changed: false,
+            noted_start: 0,
             shared: Arc::default(),
         }
     }

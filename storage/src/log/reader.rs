@@ -290,6 +290,7 @@ impl LogReader {
         limit: LogPosition,
         max_decompressed: usize,
     ) -> Result<Option<TimestampedOffset>, LogError> {
+        let start = self.start_offset();
         let mut newest: Option<i64> = None;
         for segment in self.segments.load().iter() {
             if segment.base_offset() > limit.segment_base {
@@ -297,7 +298,9 @@ impl LogReader {
             }
             let mut walk = HeaderWalk::new(segment.file().clone(), 0, segment_end(segment, limit));
             while let Step::Batch { header, .. } = walk.step().map_err(|error| self.read_error(segment, error))? {
-                newest = newest.max(Some(header.max_timestamp));
+                if header.last_offset() >= start {
+                    newest = newest.max(Some(header.max_timestamp));
+                }
             }
         }
         match newest {

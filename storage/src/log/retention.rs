@@ -1,4 +1,4 @@
-//! Removes old segments, by age and by size.
+//! Removes old segments: by age, by size, and those that lie wholly below the log start offset.
 //!
 //! In two steps, because a segment's name may go only when its successor's name and the journal's anchor for it are
 //! durable: [`Log::expired_before`] decides (and rolls the active segment once all of it has expired), the owner makes
@@ -13,13 +13,18 @@ use crate::planted::{Bug, is_planted};
 
 impl Log {
     /// The base offset of the first segment that stays, if any segment before it has to go by `retention.ms` or
-    /// `retention.bytes`. Only what is below the high watermark goes. Where all of the active segment has expired it is
+    /// `retention.bytes`, or lies wholly below the log start offset. Only what is below the high watermark goes. Where all of the active segment has expired it is
     /// rolled, so that its records go too.
     pub fn expired_before(&mut self, now_ms: i64) -> Result<Option<i64>, LogError> {
-        if !self.config.delete || self.is_poisoned() {
+        if self.is_poisoned() {
             return Ok(None);
         }
-        let expired = self.count_expired(now_ms)?;
+        let expired = if self.config.delete {
+            self.count_expired(now_ms)?
+        } else {
+            0
+        };
+        let expired = expired.max(self.count_below_start());
         let segments = self.reader.segments.load_full();
         if expired == segments.len() {
             self.roll(now_ms)?;

@@ -1,11 +1,12 @@
 //! What the topics' configuration means here: Kafka's names, with sizes so small that a short run rolls, expires and
 //! indexes a lot (the broker's own table allows no segment below 1 MiB).
 
-use broker::controller::decide::{ConfigSchema, InternalTopicSettings, Settings};
+use broker::controller::decide::{ApiError, ConfigSchema, InternalTopicSettings, Settings};
 use broker::controller::image::{Overrides, ResourceType};
 use broker::node::{PartitionSettings, TopicSettings};
 use broker::settings::metadata_partition;
 use consensus::Durability;
+use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::create_topics_response::CreatableTopicConfigs;
 use storage::log::LogConfig;
 use storage::record_batch::ProduceRules;
@@ -90,12 +91,15 @@ pub(crate) fn controller_settings() -> Settings {
 pub(crate) struct SimulatedSchema;
 
 impl ConfigSchema for SimulatedSchema {
-    fn validate(&self, _: ResourceType, _: &str, overrides: &Overrides, _: &Overrides) -> Result<(), String> {
+    fn validate(&self, _: ResourceType, _: &str, overrides: &Overrides, _: &Overrides) -> Result<(), ApiError> {
         match overrides
             .iter()
             .find(|(name, value)| *name == "retention.ms" && value.parse::<i64>().is_err())
         {
-            Some((name, value)) => Err(format!("{name} cannot be {value}")),
+            Some((name, value)) => {
+                let message = format!("{name} cannot be {value}");
+                Err(ApiError::new(ResponseError::InvalidConfig, message))
+            }
             None => Ok(()),
         }
     }

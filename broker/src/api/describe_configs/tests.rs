@@ -87,8 +87,10 @@ async fn groups_metrics_and_loggers() {
     let response = node.call(4, &request).await;
     assert_eq!(errors(&response), [0, 0, 0]);
     assert!(!response.results[0].configs.is_empty());
-    assert!(response.results[1].configs.is_empty());
-    assert_eq!(response.results[2].configs[0].name.as_str(), "root");
+    assert_eq!(response.results[1].configs.len(), 3);
+    let loggers = &response.results[2].configs;
+    assert!(loggers.iter().any(|logger| &*logger.name == "root"));
+    assert!(loggers.iter().all(|logger| logger.value.as_deref() == Some("INFO")));
 }
 
 #[tokio::test]

@@ -126,14 +126,65 @@ async fn what_cannot_be_altered() {
         (BROKER, &own, "log.dirs", SET, "/elsewhere"),
         (BROKER, "", "message.max.bytes", SET, "x"),
         (GROUP, "g", "consumer.session.timeout.ms", SET, "46000"),
-        (LOGGER, &own, "root", SET, "DEBUG"),
+        (LOGGER, &own, "nobody", SET, "DEBUG"),
     ]);
     for version in [0, 1] {
-        assert_eq!(errors(&node.call(version, &request).await), [40, 3, 42, 42, 42, 0, 42]);
+        assert_eq!(errors(&node.call(version, &request).await), [40, 3, 42, 42, 42, 0, 40]);
     }
     let validating = alter(&[(TOPIC, "t", "retention.ms", SET, "1")]).with_validate_only(true);
     assert_eq!(errors(&node.call(1, &validating).await), [0]);
     assert_eq!(settings(&node, "t").log.retention_ms, 604_800_000);
+}
+
+#[tokio::test]
+async fn loggers_change_at_once_and_answers_keep_the_order() {
+    let node = TestNode::start(&[]);
+    node.create_topic("t", 1, &[]).await;
+    let own = NODE_ID.to_string();
+    let level = |name: &str| {
+        let levels = node.context.loggers.levels();
+        levels
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, level)| level.name())
+    };
+    for (name, operation, value, expected) in [
+        ("root", SET, "debug", 40),
+        ("root", SET, "OFF", 40),
+        ("root", DELETE, "", 42),
+        ("root", 2, "INFO", 42),
+        ("root", 3, "INFO", 42),
+        ("root", 7, "INFO", -1),
+        ("nobody", DELETE, "", 40),
+        ("root", SET, "DEBUG", 0),
+        ("broker::node", SET, "ERROR", 0),
+    ] {
+        let request = alter(&[(LOGGER, &own, name, operation, value)]);
+        assert_eq!(
+            errors(&node.call(1, &request).await),
+            [expected],
+            "{name} {operation} {value}"
+        );
+    }
+    assert_eq!(
+        (level("storage"), level("broker::node")),
+        (Some("DEBUG"), Some("ERROR"))
+    );
+    let request = alter(&[
+        (TOPIC, "t", "retention.ms", SET, "1000"),
+        (LOGGER, &own, "broker::node", DELETE, ""),
+        (TOPIC, "unknown", "retention.ms", SET, "1"),
+        (LOGGER, "99", "root", SET, "INFO"),
+        (LOGGER, "x", "root", SET, "INFO"),
+    ]);
+    let response = node.call(1, &request).await;
+    let kinds: Vec<_> = response
+        .responses
+        .iter()
+        .map(|it| (it.resource_type, it.error_code))
+        .collect();
+    assert_eq!(kinds, [(TOPIC, 0), (LOGGER, 0), (TOPIC, 3), (LOGGER, 42), (LOGGER, 42)]);
+    assert_eq!(level("broker::node"), Some("DEBUG"));
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! Tests of the configuration, by its parts.
 
-mod alter;
 mod broker;
 mod describe;
 mod java_properties;

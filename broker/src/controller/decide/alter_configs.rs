@@ -1,4 +1,5 @@
-//! IncrementalAlterConfigs (api key 44), versions 0 and 1.
+//! IncrementalAlterConfigs (api key 44), versions 0 and 1, and AlterConfigs (api key 33), versions 0 to 2, which replaces
+//! all that a resource has.
 //!
 //! Each resource is changed whole or not at all; all that are changed are changed in one batch. Broker loggers (type 8)
 //! are not kept in the metadata: the request's handler answers them itself and does not pass them on.
@@ -6,14 +7,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::alter_configs_request::AlterConfigsResource as LegacyResource;
+use kafka_protocol::messages::alter_configs_response::AlterConfigsResourceResponse as LegacyResponse;
 use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
-use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
+use kafka_protocol::messages::{
+    AlterConfigsRequest, AlterConfigsResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+};
 
 use super::{ApiError, Context, Decision, MAX_RECORDS_PER_OPERATION};
 use crate::controller::image::{Overrides, ResourceType};
 use crate::controller::record::{ConfigRecord, MAX_STRING_LEN, Record};
 use crate::controller::topic_name::validate_topic_name;
+
+const BROKER: i8 = ResourceType::Broker as i8;
 
 /// What is to be done with a property (`AlterConfigOp.OpType`).
 #[derive(Clone, Copy)]
@@ -31,9 +38,11 @@ impl Operation {
             1 => Ok(Self::Delete),
             2 => Ok(Self::Append),
             3 => Ok(Self::Subtract),
-            _ => Err(ApiError::invalid_request(format!(
-                "Operation {code} on a property is unknown."
-            ))),
+            // Kafka's controller stumbles over it, and has no words for that.
+            _ => Err(ApiError {
+                error: ResponseError::UnknownServerError,
+                message: None,
+            }),
         }
     }
 }
@@ -89,13 +98,8 @@ pub fn incremental_alter_configs(
 /// The records that change one resource: one for each property whose value becomes another.
 fn alter_resource(context: &Context<'_>, resource: &AlterConfigsResource) -> Result<Vec<Record>, ApiError> {
     let name = resource.resource_name.as_str();
-    check_configs(&resource.configs)?;
-    let kind = ResourceType::from_code(resource.resource_type).ok_or_else(|| {
-        ApiError::invalid_request(format!(
-            "Resources of type {} have no configuration here.",
-            resource.resource_type
-        ))
-    })?;
+    check_configs(resource)?;
+    let kind = kind_of(resource.resource_type)?;
     check_resource_name(context, kind, name)?;
 
     let current = context.image.overrides(kind, name);
@@ -103,24 +107,26 @@ fn alter_resource(context: &Context<'_>, resource: &AlterConfigsResource) -> Res
     for config in &resource.configs {
         alter_property(context, kind, config, &mut overrides)?;
     }
-    context
-        .configs
-        .validate(kind, name, &overrides, current)
-        .map_err(|message| {
-            // Kafka names bad broker and client-metrics properties by the request's error, not the configuration's.
-            let error = match kind {
-                ResourceType::Topic | ResourceType::Group => ResponseError::InvalidConfig,
-                ResourceType::Broker | ResourceType::ClientMetrics => ResponseError::InvalidRequest,
-            };
-            ApiError::new(error, message)
-        })?;
+    let altered = resource.configs.iter().map(|config| config.name.as_str());
+    change(context, kind, name, &overrides, altered)
+}
+
+/// The records that give a resource these overrides, if it may have them. `properties`: those that may become others.
+fn change<'a>(
+    context: &Context<'_>,
+    kind: ResourceType,
+    name: &str,
+    overrides: &Overrides,
+    properties: impl Iterator<Item = &'a str>,
+) -> Result<Vec<Record>, ApiError> {
+    let current = context.image.overrides(kind, name);
+    context.configs.validate(kind, name, overrides, current)?;
     if kind == ResourceType::Topic && context.image.topic(name).is_none() {
         let message = format!("Topic '{name}' does not exist.");
         return Err(ApiError::new(ResponseError::UnknownTopicOrPartition, message));
     }
 
-    let altered = resource.configs.iter().map(|config| config.name.as_str());
-    let changed = altered.filter(|property| overrides.get(*property) != current.get(*property));
+    let changed = properties.filter(|property| overrides.get(*property) != current.get(*property));
     Ok(changed
         .map(|property| {
             Record::Config(ConfigRecord {
@@ -133,17 +139,95 @@ fn alter_resource(context: &Context<'_>, resource: &AlterConfigsResource) -> Res
         .collect())
 }
 
+/// Decides an AlterConfigs request: what a resource is given is all that it has from then on. One answer for each
+/// resource, in the request's order.
+pub fn alter_configs(context: &Context<'_>, request: &AlterConfigsRequest) -> Decision<AlterConfigsResponse> {
+    let mut counts: BTreeMap<(i8, &str), usize> = BTreeMap::new();
+    for resource in &request.resources {
+        *counts
+            .entry((resource.resource_type, &resource.resource_name))
+            .or_default() += 1;
+    }
+    let mut records = Vec::new();
+    let mut errors = Vec::with_capacity(request.resources.len());
+    for resource in &request.resources {
+        let result = match counts[&(resource.resource_type, resource.resource_name.as_str())] {
+            1 => replace_resource(context, resource),
+            _ => Err(ApiError::invalid_request(
+                "The request names this resource more than once.",
+            )),
+        };
+        errors.push(result.map(|changes| records.extend(changes)).err());
+    }
+    if records.len() > MAX_RECORDS_PER_OPERATION {
+        errors.fill(Some(ApiError::too_many_records()));
+        records.clear();
+    }
+    if request.validate_only {
+        records.clear();
+    }
+    let answers = request.resources.iter().zip(errors).map(|(resource, error)| {
+        LegacyResponse::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone())
+            .with_error_code(error.as_ref().map_or(0, ApiError::code))
+            .with_error_message(error.as_ref().and_then(ApiError::text))
+    });
+    Decision {
+        records,
+        response: AlterConfigsResponse::default().with_responses(answers.collect()),
+    }
+}
+
+/// The records that replace all that one resource has.
+fn replace_resource(context: &Context<'_>, resource: &LegacyResource) -> Result<Vec<Record>, ApiError> {
+    let name = resource.resource_name.as_str();
+    let mut overrides = Overrides::new();
+    for config in &resource.configs {
+        let property = config.name.as_str();
+        let Some(value) = config.value.as_deref() else {
+            return Err(ApiError::invalid_request(format!(
+                "Property '{property}' has no value."
+            )));
+        };
+        check_lengths(property, Some(value))?;
+        if overrides.insert(property.to_owned(), value.to_owned()).is_some() {
+            return Err(ApiError::invalid_request(format!(
+                "Property '{property}' is given more than once."
+            )));
+        }
+    }
+    let kind = kind_of(resource.resource_type)?;
+    check_resource_name(context, kind, name)?;
+    let current = context.image.overrides(kind, name);
+    let properties: BTreeSet<&str> = current.keys().chain(overrides.keys()).map(String::as_str).collect();
+    change(context, kind, name, &overrides, properties.into_iter())
+}
+
+fn kind_of(code: i8) -> Result<ResourceType, ApiError> {
+    ResourceType::from_code(code)
+        .ok_or_else(|| ApiError::invalid_request(format!("Resources of type {code} have no configuration here.")))
+}
+
 /// Each property at most once, with a value unless it is deleted, and none too long to be stored.
-fn check_configs(configs: &[AlterableConfig]) -> Result<(), ApiError> {
+fn check_configs(resource: &AlterConfigsResource) -> Result<(), ApiError> {
     let mut names = BTreeSet::new();
-    for config in configs {
+    for config in &resource.configs {
         let name = config.name.as_str();
         if !names.insert(name) {
             return Err(ApiError::invalid_request(format!(
                 "Property '{name}' is given more than once."
             )));
         }
-        let operation = Operation::from_code(config.config_operation)?;
+        let operation =
+            Operation::from_code(config.config_operation).map_err(|error| match resource.resource_type {
+                // Those of brokers are checked by the broker first.
+                BROKER => ApiError {
+                    error: ResponseError::InvalidRequest,
+                    ..error
+                },
+                _ => error,
+            })?;
         if config.value.is_none() && !matches!(operation, Operation::Delete) {
             return Err(ApiError::invalid_request(format!("Property '{name}' has no value.")));
         }

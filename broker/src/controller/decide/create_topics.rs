@@ -109,8 +109,7 @@ pub(super) fn create_topic(
     let overrides = overrides_of(&topic.configs)?;
     context
         .configs
-        .validate(ResourceType::Topic, name, &overrides, &Overrides::new())
-        .map_err(|message| ApiError::new(ResponseError::InvalidConfig, message))?;
+        .validate(ResourceType::Topic, name, &overrides, &Overrides::new())?;
 
     let topic_id = ids.next()?;
     let partitions = partitions_of(context, topic, topic_id)?;

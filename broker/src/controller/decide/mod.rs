@@ -8,6 +8,7 @@
 //! `ConfigurationControlManager`.
 
 mod alter_configs;
+mod alter_partition_reassignments;
 mod assignment;
 mod auto_create;
 mod config_schema;
@@ -17,6 +18,7 @@ mod delete_topics;
 mod producer_ids;
 mod register_broker;
 mod settings;
+mod update_features;
 
 #[cfg(test)]
 mod tests;
@@ -30,7 +32,8 @@ use uuid::Uuid;
 use super::image::Image;
 use super::record::Record;
 
-pub use alter_configs::incremental_alter_configs;
+pub use alter_configs::{alter_configs, incremental_alter_configs};
+pub use alter_partition_reassignments::alter_partition_reassignments;
 pub use auto_create::{CreatedTopic, auto_create_topics};
 pub use config_schema::ConfigSchema;
 pub use create_partitions::create_partitions;
@@ -39,6 +42,7 @@ pub use delete_topics::delete_topics;
 pub use producer_ids::{PRODUCER_ID_BLOCK_SIZE, ProducerIdBlock, ProducerIdsExhausted, allocate_producer_ids};
 pub use register_broker::{Registration, register_broker};
 pub use settings::{InternalTopicSettings, Settings};
+pub use update_features::update_features;
 
 /// The most records that one request may make: they are one batch. Kafka's `MAX_RECORDS_PER_USER_OP`.
 pub const MAX_RECORDS_PER_OPERATION: usize = 10_000;
@@ -86,7 +90,8 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    fn new(error: ResponseError, message: impl Into<String>) -> Self {
+    /// With a sentence for the user.
+    pub fn new(error: ResponseError, message: impl Into<String>) -> Self {
         Self {
             error,
             message: Some(message.into()),

@@ -6,9 +6,13 @@
 //! Clients are told a broker's address on the listener that they came by, as it registered it.
 
 mod authorized_operations;
+mod client_quotas;
+mod config_resources;
 mod describe_cluster;
 mod describe_topic_partitions;
+mod elect_leaders;
 mod metadata;
+mod partition_reassignments;
 
 #[cfg(test)]
 mod tests;
@@ -19,9 +23,14 @@ use kafka_protocol::protocol::StrBytes;
 use super::image::{Broker, Image, Partition, Topic};
 use super::record::BrokerEndpoint;
 
+pub use client_quotas::describe_client_quotas;
+pub use config_resources::{BROKER_LOGGER, list_config_resources};
 pub use describe_cluster::describe_cluster;
 pub use describe_topic_partitions::describe_topic_partitions;
+pub use elect_leaders::elect_leaders;
 pub use metadata::{metadata, topics_to_create};
+pub(in crate::controller) use partition_reassignments::is_reassigned;
+pub use partition_reassignments::list_partition_reassignments;
 
 /// "No broker", where a leader or controller is told.
 const NO_BROKER: i32 = -1;

@@ -327,4 +327,8 @@ impl Disk for SimulatedDisk {
     fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {
         Ok(self.state.lock().free())
     }
+
+    fn total_bytes(&self, _dir: &Path) -> io::Result<u64> {
+        Ok(self.state.lock().total())
+    }
 }

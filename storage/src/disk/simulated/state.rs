@@ -77,6 +77,10 @@ impl State {
         }
     }
 
+    pub(super) fn total(&self) -> u64 {
+        self.capacity.unwrap_or(u64::MAX / 2)
+    }
+
     pub(super) fn check_room_for_names(&mut self, path: &Path) -> io::Result<()> {
         if self.strikes(Fault::NoSpace, path) || (self.capacity.is_some() && self.free() == 0) {
             return Err(Errno::NOSPC.into());

@@ -185,7 +185,8 @@ impl Recovery<'_> {
         Ok(self.only_readable(log, damage))
     }
 
-    fn only_readable(&self, log: Log, damage: Damage) -> Recovered {
+    fn only_readable(&self, mut log: Log, damage: Damage) -> Recovered {
+        self.restore_start(&mut log, damage.offset);
         Recovered {
             log,
             tail: Vec::new(),

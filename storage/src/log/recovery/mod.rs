@@ -341,6 +341,7 @@ impl Recovery<'_> {
         if let Err(error) = log.mend_index() {
             tracing::warn!(%error, "an index that was made anew cannot be written yet");
         }
+        self.restore_start(&mut log, end);
         self.settle_epochs(&log, &terms);
         log.epochs_changed = true;
         log.active.first_timestamp = log.first_timestamp()?;
@@ -356,6 +357,13 @@ impl Recovery<'_> {
             damage: None,
             cut_bytes,
         })
+    }
+
+    /// The log start offset that was asked for, if the log still reaches it.
+    pub(super) fn restore_start(&self, log: &mut Log, end: i64) {
+        if let Some(start) = self.group.start_offset {
+            log.restore_start(start.min(end));
+        }
     }
 
     /// The process may have died between a cut and its sync, or because that failed: then the file is longer on the device

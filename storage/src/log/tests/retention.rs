@@ -3,7 +3,7 @@
 use super::super::*;
 use super::model::check;
 use super::scenario::Scenario;
-use crate::disk::simulated::Keep;
+use crate::disk::simulated::{CrashOptions, Keep};
 
 fn expired() -> Scenario {
     let config = LogConfig {
@@ -40,6 +40,52 @@ fn the_active_segment_goes_once_all_of_it_has_expired_and_offsets_go_on() {
         reader.read(5, reader.end(), 1),
         Err(LogError::OutOfRange { .. })
     ));
+}
+
+#[test]
+fn what_lies_below_the_start_goes_whatever_the_policy_but_never_the_active_segment() {
+    let config = LogConfig {
+        delete: false,
+        ..LogConfig::default()
+    };
+    let mut scenario = Scenario::with_two_segments(config);
+    scenario.commit(7);
+    scenario.flush().unwrap();
+    scenario.delete_records(2).unwrap();
+    assert!(!scenario.retain().unwrap());
+    scenario.delete_records(6).unwrap();
+    assert!(scenario.retain().unwrap());
+    assert_eq!(scenario.log.reader().segments().len(), 1);
+    assert!(!scenario.retain().unwrap());
+    let reader = scenario.log.reader();
+    assert_eq!((reader.start_offset(), reader.end_offset()), (6, 6));
+}
+
+#[test]
+fn a_deletion_is_checked_and_outlives_any_stop() {
+    let mut scenario = Scenario::with_two_segments(LogConfig::default());
+    scenario.commit(4);
+    scenario.flush().unwrap();
+    let mark = scenario.log.reader().high_watermark().offset;
+    for wrong in [-1, mark + 1, i64::MAX, i64::MIN] {
+        let refused = scenario.log.plan_start(wrong);
+        assert!(matches!(refused, Err(LogError::OutOfRange { .. })), "{wrong}");
+    }
+    scenario.delete_records(2).unwrap();
+    scenario.delete_records(1).unwrap();
+    assert_eq!(scenario.log.reader().start_offset(), 2);
+    scenario.disk.crash(CrashOptions {
+        data: Keep::Nothing,
+        names: Keep::Nothing,
+    });
+    scenario.restart();
+    let reader = scenario.log.reader();
+    assert_eq!(reader.start_offset(), 2);
+    assert!(matches!(
+        reader.read(1, reader.end(), 1),
+        Err(LogError::OutOfRange { start: 2, .. })
+    ));
+    assert!(reader.read(2, reader.end(), 1).unwrap().is_some());
 }
 
 #[test]

@@ -395,13 +395,29 @@ impl Scenario {
             (GROUP, Record::Anchor(anchor)),
             (GROUP, Record::AnchorsDropped { below: base }),
         ];
-        self.starts.push(base);
+        let start = base.max(self.log.reader().start_offset());
+        self.starts.push(start);
         let noted = self.journal.append(&records).and_then(|_| self.journal.sync());
         noted.map_err(|_| Down)?;
-        self.starts = vec![base];
+        self.starts = vec![start];
         let aside = self.log.remove_before(base).map_err(|_| Down)?;
         self.aside.extend(aside);
         Ok(true)
+    }
+
+    /// Deletes what lies below `offset`, as a request does: at most the end of what is committed and synced.
+    pub(super) fn delete_records(&mut self, offset: i64) -> Result<(), Down> {
+        if !self.log.plan_start(offset).map_err(|_| Down)? {
+            return Ok(());
+        }
+        self.starts.push(offset);
+        let noted = self.journal.append(&[(GROUP, Record::StartOffset { offset })]);
+        noted.map_err(|_| Down)?;
+        self.log.note_start(offset);
+        self.journal.sync().map_err(|_| Down)?;
+        self.starts = vec![offset];
+        assert_eq!(self.log.advance_start(offset), offset);
+        Ok(())
     }
 
     pub(super) fn remove_aside(&mut self) {

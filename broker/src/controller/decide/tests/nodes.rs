@@ -7,13 +7,14 @@ use crate::controller::record::{ProducerIdsRecord, Record};
 #[test]
 fn a_broker_registers_once_and_again_when_its_address_changes() {
     let mut cluster = Cluster::of(1);
+    assert_eq!(cluster.image.features().collect::<Vec<_>>(), [("metadata.version", 30)]);
     let again = register_broker(&cluster.image, &registration(1, 9092));
     assert_eq!((again.records.len(), again.response), (0, 0));
     let moved = register_broker(&cluster.image, &registration(1, 9192));
-    assert_eq!((moved.records.len(), moved.response), (1, 1));
+    assert_eq!((moved.records.len(), moved.response), (1, 2));
     cluster.apply(moved);
     let broker = cluster.image.broker(1).unwrap();
-    assert_eq!((broker.epoch, broker.endpoint(LISTENER).unwrap().port), (1, 9192));
+    assert_eq!((broker.epoch, broker.endpoint(LISTENER).unwrap().port), (2, 9192));
     assert_eq!(broker.endpoint("OTHER"), None);
 }
 

@@ -202,7 +202,13 @@ impl Run {
                     self.count("removals by retention");
                 }
             }
-            86..87 => self.scenario.remove_aside(),
+            86..87 => {
+                self.scenario.remove_aside();
+                let index = self.random.below(self.scenario.committed.min(self.scenario.synced) + 1);
+                let offset = self.scenario.end_of(index).offset;
+                self.scenario.delete_records(offset)?;
+                self.count("deletions of records");
+            }
             87..89 => self.scenario.begin_epoch()?,
             89..90 => self.scenario.disk.set_capacity(None),
             90..95 => check::read(&self.scenario, &mut self.random),

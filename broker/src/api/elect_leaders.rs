@@ -1,0 +1,28 @@
+//! ElectLeaders, versions 0 to 2 (KIP-183, KIP-460). One node leads all that it can: elections are not needed.
+
+use std::sync::Arc;
+
+use kafka_protocol::messages::ElectLeadersRequest;
+
+use super::answer_budget::check_names;
+use super::{Context, answer, view};
+use crate::connection::{Outcome, Request};
+use crate::controller::describe::elect_leaders;
+
+pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
+    let body: ElectLeadersRequest = match request.decode() {
+        Ok(body) => body,
+        Err(error) => return error.into(),
+    };
+    let topics = body.topic_partitions.iter().flatten();
+    if let Err(close) = check_names(&context.limits, topics.map(|topic| 1 + topic.partitions.len()).sum()) {
+        return close;
+    }
+    let response = view::describe(context, |view| elect_leaders(view, &body));
+    let mut partitions = response
+        .replica_election_results
+        .iter()
+        .flat_map(|topic| &topic.partition_result);
+    let failed = response.error_code != 0 || partitions.any(|partition| partition.error_code != 0);
+    answer(&request, &response, failed)
+}
