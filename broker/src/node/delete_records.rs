@@ -73,8 +73,16 @@ impl Node {
             if replica.synced_end().is_none_or(|end| end.offset < offset) {
                 return Ok(Err(DeleteRecordsError::NotSynced));
             }
-            // Under the replica's lock: the journal has a partition's starts in their order.
-            if let Err(error) = self.journal.append(&[(partition.id, Record::StartOffset { offset })]) {
+            // Under the replica's lock: the journal has a partition's starts in their order. The mark goes along, so that a
+            // start finds no log that begins above what it knows to be committed.
+            let records: Vec<_> = replica
+                .take_mark()
+                .into_iter()
+                .chain([Record::StartOffset { offset }])
+                .map(|record| (partition.id, record))
+                .collect();
+            if let Err(error) = self.journal.append(&records) {
+                replica.mark_refused();
                 return Ok(Err(DeleteRecordsError::Storage(error.to_string())));
             }
             replica.with_log(|log| log.note_start(offset))?;

@@ -49,6 +49,10 @@ pub(crate) struct PartitionModel {
     pub(crate) sequences: BTreeMap<i64, i32>,
     /// The highest log start offset seen.
     pub(crate) start: i64,
+    /// The highest offset up to which records were asked to be deleted.
+    pub(crate) asked_start: i64,
+    /// The highest log start offset that was answered.
+    pub(crate) answered_start: i64,
     /// Every `retention.ms` and `retention.bytes` that was in force.
     pub(crate) retentions: Vec<(i64, i64)>,
     /// A bit was flipped on the device in the batch with this base offset.
@@ -65,6 +69,8 @@ impl PartitionModel {
             written: Vec::new(),
             sequences: BTreeMap::new(),
             start: 0,
+            asked_start: 0,
+            answered_start: 0,
             retentions: Vec::new(),
             flipped: None,
         }

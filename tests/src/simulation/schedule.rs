@@ -14,7 +14,7 @@ const LIVENESS: &str = "liveness: without faults everything is answered and take
 const PASSES_TO_SETTLE: usize = 200;
 
 /// A step, and how often it is taken among all.
-const STEPS: [(&str, u64); 26] = [
+const STEPS: [(&str, u64); 27] = [
     ("produce", 300),
     ("fetch", 60),
     ("look up", 60),
@@ -23,6 +23,7 @@ const STEPS: [(&str, u64); 26] = [
     ("act as a member", 60),
     ("change the metadata", 25),
     ("delete a topic and make it again", 6),
+    ("delete records", 6),
     ("begin a flush", 60),
     ("sync a flush", 60),
     ("end a flush", 60),
@@ -87,6 +88,7 @@ impl World {
             "act as a member" => self.act_as_member(),
             "change the metadata" => self.change_metadata(),
             "delete a topic and make it again" => self.recreate_topic(),
+            "delete records" => self.delete_records(),
             "begin a flush" => {
                 self.begin_flush();
                 Ok(())

@@ -20,6 +20,7 @@ pub(crate) const EXACTLY_ONCE: &str = "4 a batch is in the log once";
 const SEQUENCE: &str = "4 an idempotent producer's batches stand in order";
 const REFUSED: &str = "what was refused is not in the log";
 const NOT_CUT: &str = "10 damage below the synced mark is not cut";
+const DELETED: &str = "records that were answered as deleted stay deleted";
 const RETENTION: &str = "retention removes what has expired, and nothing else";
 const READABLE: &str = "what is below the high watermark can be read";
 
@@ -258,12 +259,22 @@ impl World {
         let model = self.model(partition);
         if start > model.start {
             if model.flipped.is_none()
+                && start > model.asked_start
                 && let Err(reason) = model.may_be_removed_below(start, now_ms, left)
             {
                 return broken(RETENTION, format!("{partition} begins at {start}: {reason}"));
             }
             model.start = start;
             self.report.outcome("log starts moved by retention");
+        }
+        // Where a start found damage nothing may be readable at all.
+        let model = self.model(partition);
+        if start < model.answered_start && model.flipped.is_none() && partition.out_of_service().is_none() {
+            let answered = model.answered_start;
+            return broken(
+                DELETED,
+                format!("{partition} begins at {start}, and {answered} was answered"),
+            );
         }
         let mark = partition.reader().high_watermark().offset;
         if start > mark {
