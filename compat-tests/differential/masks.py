@@ -7,7 +7,6 @@ long ones with a key become dicts, and what belongs to other sequences is left o
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from . import batch
 from .connection import Exchange
@@ -19,7 +18,7 @@ IDS = {"MemberId": "member", "Leader": "member", "TopicId": "topic id", "Produce
 UNNAMED_IDS = (None, "", 0, -1, ZERO_UUID)
 
 # Where the broker is and what it calls itself.
-OWN = {"Port", "ClusterId", "ReplicaDirectoryId", "LogDir", "TotalBytes", "UsableBytes", "SubscriptionId"}
+OWN = {"Port", "ClusterId", "FinalizedFeaturesEpoch", "ReplicaDirectoryId", "LogDir", "TotalBytes", "UsableBytes", "SubscriptionId"}
 
 # Messages for people: only their presence counts.
 TEXTS = {"ErrorMessage", "BatchIndexErrorMessage", "Documentation"}
@@ -36,7 +35,7 @@ RUN_MS = 3_000_000
 UNORDERED = {("JoinGroup", "Members"), ("DescribeGroups", "Members"), ("ListGroups", "Groups"), ("Metadata", "Topics"),
              ("Metadata", "Brokers"), ("DescribeLogDirs", "Topics"), ("DescribeLogDirs", "Partitions"),
              ("ListConfigResources", "ConfigResources"), ("DescribeProducers", "ActiveProducers"),
-             ("Produce", "Responses"), ("Produce", "PartitionResponses"), ("OffsetFetch", "Topics"), ("OffsetFetch", "Partitions"), ("CreateTopics", "Topics"),
+             ("Produce", "Responses"), ("Produce", "PartitionResponses"), ("Fetch", "Partitions"), ("OffsetFetch", "Topics"), ("OffsetFetch", "Partitions"), ("CreateTopics", "Topics"),
              ("DeleteTopics", "Responses"), ("IncrementalAlterConfigs", "Responses"), ("AlterConfigs", "Responses"),
              ("DescribeConfigs", "Results"), ("DescribeGroups", "Groups"), ("DeleteGroups", "Results")}
 
@@ -140,8 +139,10 @@ class _Masks:
                 return True
         return False
 
-    def _batch(self, fields: dict[str, Any]) -> dict[str, Any]:
+    def _batch(self, fields: dict[str, Any]) -> Any:
         """A batch whose timestamps the broker set has a CRC and a maximum of its own."""
+        if "PartialBytes" in fields:
+            return "(part of a batch)"
         fields = dict(fields)
         if fields.get("Attributes", 0) & batch.LOG_APPEND_TIME:
             fields["Crc"] = "(own)"
@@ -153,5 +154,5 @@ class _Masks:
 def _order(value: Any) -> str:
     """Sorts elements by what is not an id."""
     if isinstance(value, dict):
-        return repr({key: "" if key in IDS and not isinstance(each, UUID) else each for key, each in value.items()})
+        return repr({key: "" if key in IDS else each for key, each in value.items()})
     return repr(value)

@@ -1,6 +1,7 @@
 """The registry of sequences: what the decorator `@sequence` fills and the runner works through."""
 
 import re
+import zlib
 from dataclasses import dataclass
 from typing import Any, Callable, Iterable
 
@@ -45,7 +46,8 @@ class Instance:
     @property
     def prefix(self) -> str:
         """What the names of its topics and groups begin with; no other run's names do."""
-        return re.sub(r"[^A-Za-z0-9]+", "-", self.name).strip("-") + "."
+        plain = re.sub(r"[^A-Za-z0-9]+", "-", self.name).strip("-")
+        return f"{plain}-{zlib.crc32(self.name.encode()):08x}."
 
 
 ALL: dict[str, Sequence] = {}

@@ -37,7 +37,9 @@ PROFILES = {
         "group.initial.rebalance.delay.ms": "0",
         "log.retention.check.interval.ms": "1000",
         "log.cleaner.backoff.ms": "500",
-        "offsets.retention.check.interval.ms": "1000",
+        # Records are from a fixed moment in the past; and what is empty is not put away while it is looked at.
+        "log.retention.ms": "-1",
+        "offsets.retention.check.interval.ms": "86400000",
         # Hundreds of sequences leave sessions behind; none may be put out by another's.
         "max.incremental.fetch.session.cache.slots": "100000",
     },

@@ -13,7 +13,8 @@ def normal(t: Talk, acks: int) -> None:
     topic = t.topic(partitions=2)
     t.send("Produce", bodies.produce(topic, 0, batch.build(3), acks))
     t.send("Produce", bodies.produce_many(topic, {0: batch.build(1), 1: batch.build(2)}, acks))
-    t.send("Fetch", bodies.fetch(topic, {0: 0, 1: 0}, max_wait=500))
+    t.send_until(lambda answer: all(part["HighWatermark"] == high for part, high in zip(
+        answer["Responses"][0]["Partitions"], (4, 2))), "Fetch", bodies.fetch(topic, {0: 0, 1: 0}))
 
 
 @sequence("produce.no_acks", api="Produce")
