@@ -58,7 +58,9 @@ def _run(options: argparse.Namespace, kafka: str, weir: str) -> int:
             print(f"STOP {instance.name} on Kafka: {problem}", flush=True)
         if options.show:
             print(show.transcript(instance.name, one, other), flush=True)
-    for line in show.differences(difference for bad in verdict.failed.values() for difference in bad[:options.most]):
+    lines = (show.differences if options.each else show.summary)(
+        difference for bad in verdict.failed.values() for difference in bad[:options.most])
+    for line in lines:
         print(f"DIFF {line}")
     print(f"{len({instance.sequence.name for instance in chosen})} sequences, {len(chosen)} runs, "
           f"{len(verdict.failed)} differ, {broken} stop on Kafka, in {time.monotonic() - begin:.0f} s")
@@ -84,6 +86,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sequence", action="append", default=[], metavar="TEXT",
                         help="only runs whose name contains this; may be repeated")
     parser.add_argument("--show", action="store_true", help="print what was sent and answered")
+    parser.add_argument("--each", action="store_true", help="print the differences of each sequence, not by field")
     parser.add_argument("--most", type=int, default=12, help="differences printed of one run (default %(default)s)")
     parser.add_argument("--slowest", type=int, default=0, metavar="N", help="name the N slowest runs")
     parser.add_argument("--workers", type=int, default=runner.WORKERS)

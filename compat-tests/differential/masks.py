@@ -35,7 +35,8 @@ RUN_MS = 3_000_000
 UNORDERED = {("JoinGroup", "Members"), ("DescribeGroups", "Members"), ("ListGroups", "Groups"), ("Metadata", "Topics"),
              ("Metadata", "Brokers"), ("DescribeLogDirs", "Topics"), ("DescribeLogDirs", "Partitions"),
              ("ListConfigResources", "ConfigResources"), ("DescribeProducers", "ActiveProducers"),
-             ("Produce", "Responses"), ("Produce", "PartitionResponses"), ("Fetch", "Partitions"), ("OffsetFetch", "Topics"), ("OffsetFetch", "Partitions"), ("CreateTopics", "Topics"),
+             ("Produce", "Responses"), ("Produce", "PartitionResponses"), ("Fetch", "Partitions"), ("ListOffsets", "Partitions"),
+             ("OffsetForLeaderEpoch", "Partitions"), ("OffsetFetch", "Topics"), ("OffsetFetch", "Partitions"), ("CreateTopics", "Topics"),
              ("DeleteTopics", "Responses"), ("IncrementalAlterConfigs", "Responses"), ("AlterConfigs", "Responses"),
              ("DescribeConfigs", "Results"), ("DescribeGroups", "Groups"), ("DeleteGroups", "Results")}
 
@@ -104,6 +105,8 @@ class _Masks:
             return "(text)" if value else value
         if key in EPOCHS and isinstance(value, int) and value >= 0:
             return value - self._run.first_epoch
+        if isinstance(value, str):
+            return value.replace(self._run.prefix, "~")
         if key in CLOCKS and self._run.now < value < self._run.now + RUN_MS:
             return "(now)"
         return value
@@ -140,11 +143,11 @@ class _Masks:
         return False
 
     def _batch(self, fields: dict[str, Any]) -> Any:
-        """A batch whose timestamps the broker set has a CRC and a maximum of its own."""
+        """A batch whose timestamps or producer id come from the broker has a CRC of its own; whether it is right counts."""
         if "PartialBytes" in fields:
             return "(part of a batch)"
         fields = dict(fields)
-        if fields.get("Attributes", 0) & batch.LOG_APPEND_TIME:
+        if fields.get("Attributes", 0) & batch.LOG_APPEND_TIME or fields.get("ProducerId", -1) >= 0:
             fields["Crc"] = "(own)"
         if self._run.recompressed:
             fields |= {"Crc": "(own)", "Payload": "(own)", "BatchLength": "(own)"}

@@ -72,6 +72,7 @@ def target(kind: str, bootstrap: str, schemas: Schemas, recording: Recording) ->
                        {"KeyType": 0, "CoordinatorKeys": ["warm"]}, talk.versions("FindCoordinator")[1])
         for index in range(WARM_GROUPS):
             talk.coordinator(f"{aim.token}warm-{index}")
+        talk.producer()
         return replace(aim, first_epoch=talk.leader_epoch(talk.topic("warm")))
     finally:
         talk.close()

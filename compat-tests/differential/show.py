@@ -6,6 +6,7 @@ from .compare import Difference
 from .connection import Exchange
 
 _SHOWN = 1500
+_NAMED = 8
 
 
 def transcript(name: str, kafka: list[Exchange], weir: list[Exchange]) -> str:
@@ -33,8 +34,22 @@ def differences(found: Iterable[Difference]) -> list[str]:
         rows.items(), key=lambda row: row[0][0])]
 
 
+def summary(found: Iterable[Difference]) -> list[str]:
+    """One line for each field that differs in the same way, with the sequences in which it does; the most frequent first."""
+    rows: dict[str, dict[str, list]] = {}
+    for one in found:
+        what = f"{one.api} {one.field}: Kafka {_value(one.kafka)}, Weir {_value(one.weir)}"
+        rows.setdefault(what, {}).setdefault(f"{one.sequence} #{one.entry}", []).append(one.version)
+    lines = []
+    for what, sequences in sorted(rows.items(), key=lambda row: -len(row[1])):
+        named = [f"{name}{_versions(versions)}" for name, versions in list(sequences.items())[:_NAMED]]
+        more = f" and {len(sequences) - _NAMED} more" if len(sequences) > _NAMED else ""
+        lines.append(f"{what}\n         {', '.join(named)}{more}")
+    return lines
+
+
 def _versions(versions: list[int | None]) -> str:
-    if versions == [None]:
+    if None in versions:
         return ""
     spans: list[list[int]] = []
     for version in sorted(set(versions)):

@@ -56,17 +56,81 @@ def codec(t: Talk, number: int) -> None:
     t.send("Fetch", bodies.fetch(topic, {0: 0}, max_wait=500))
 
 
-@sequence("produce.field", api="Produce", versions="newest", cases={
-    "crc": {"crc": 1}, "magic_3": {"magic": 3}, "magic_-1": {"magic": -1}, "count_0": {"count": 0}, "count_-1": {"count": -1},
-    "count_more": {"count": 3}, "count_less": {"count": 1}, "length_more": {"length": 100}, "length_0": {"length": 0},
-    "length_negative": {"length": -1}, "last_offset_delta": {"last_offset_delta": 5}, "base_offset": {"base_offset": 7},
-    "leader_epoch": {"leader_epoch": 5}, "codec_5": {"codec": 5}, "codec_7": {"codec": 7},
-    "control": {"attributes": batch.CONTROL}, "transactional": {"attributes": batch.TRANSACTIONAL},
-    "log_append_time": {"attributes": batch.LOG_APPEND_TIME}, "unused_bits": {"attributes": 0x80},
-    "max_timestamp": {"max_timestamp": 5}, "base_timestamp_-1": {"base_timestamp": -1},
-    "timestamp_0": {"base_timestamp": 0, "max_timestamp": 0}})
-def one_field(t: Talk, fields: dict) -> None:
-    """A batch of two records with one field that is wrong or odd."""
+@sequence("produce.null_records", api="Produce")
+def null_records(t: Talk) -> None:
+    t.send("Produce", bodies.produce(t.topic(), 0, None), seconds=3)
+
+
+@sequence("produce.no_records", api="Produce", cases={"empty": b"", "short": b"abc"})
+def no_records(t: Talk, data: bytes) -> None:
+    topic = t.topic(partitions=2)
+    t.send("Produce", bodies.produce_many(topic, {0: data, 1: batch.build(1)}))
+
+
+@sequence("produce.no_topics", api="Produce", cases={"empty": [], "null": None})
+def no_topics(t: Talk, topics: list | None) -> None:
+    t.send("Produce", {"Acks": -1, "TimeoutMs": 1000, "TopicData": topics})
+
+
+@sequence("produce.no_partitions", api="Produce", cases={"empty": [], "null": None})
+def no_partitions(t: Talk, partitions: list | None) -> None:
     topic = t.topic()
-    t.send("Produce", bodies.produce(topic, 0, batch.build(2, **fields)))
-    t.send("Fetch", bodies.fetch(topic, {0: 0}, max_wait=0))
+    t.send("Produce", {"Acks": -1, "TimeoutMs": 1000, "TopicData": [
+        {"Name": topic.name, "TopicId": topic.id, "PartitionData": partitions}]})
+
+
+@sequence("produce.topic_name", api="Produce", versions=range(3, 13), cases={
+    "empty": "", "long": "x" * 250, "slash": "a/b", "dot": ".", "umlaut": "ä", "internal": "__consumer_offsets",
+    "null": None})
+def topic_name(t: Talk, name: str | None) -> None:
+    t.send("Produce", bodies.produce(Topic(name, UUID(int=0)), 0, batch.build(1)))
+
+
+@sequence("produce.topic_id", api="Produce", versions=(13,), cases={"zero": 0, "one": 1, "other": 2**127})
+def topic_id(t: Talk, number: int) -> None:
+    topic = t.topic()
+    t.send("Produce", bodies.produce(Topic(topic.name, UUID(int=number)), 0, batch.build(1)))
+
+
+@sequence("produce.topic_twice", api="Produce")
+def topic_twice(t: Talk) -> None:
+    """One topic stands twice in a request, with different partitions and with the same one."""
+    topic = t.topic(partitions=2)
+
+    def part(index: int, data: bytes) -> dict:
+        return {"Name": topic.name, "TopicId": topic.id, "PartitionData": [{"Index": index, "Records": data}]}
+
+    t.send("Produce", {"Acks": -1, "TimeoutMs": 1000, "TopicData": [part(0, batch.build(1)), part(1, batch.build(2))]})
+    t.send("Produce", {"Acks": -1, "TimeoutMs": 1000, "TopicData": [part(0, batch.build(1)), part(0, batch.build(2))]})
+    t.send("ListOffsets", bodies.list_offsets(topic, [0, 1], bodies.LATEST))
+
+
+@sequence("produce.timeout", api="Produce", cases={"0": 0, "-1": -1, "min": -2**31, "max": 2**31 - 1})
+def timeout(t: Talk, millis: int) -> None:
+    topic = t.topic()
+    t.send("Produce", bodies.produce(topic, 0, batch.build(1), acks=1, timeout=millis))
+
+
+@sequence("produce.transactional_id", api="Produce", cases={"empty": "", "unknown": "t"})
+def transactional_id(t: Talk, text: str) -> None:
+    topic = t.topic()
+    t.send("Produce", bodies.produce(topic, 0, batch.build(1), transactional_id=text))
+
+
+@sequence("produce.deleted_topic", api="Produce")
+def deleted_topic(t: Talk) -> None:
+    topic = t.topic()
+    t.fill(topic)
+    t.ask("DeleteTopics", {"Topics": [{"Name": topic.name}], "TopicNames": [topic.name], "TimeoutMs": 30_000})
+    t.settle()
+    t.send("Produce", bodies.produce(topic, 0, batch.build(1)))
+
+
+@sequence("produce.pipelined", api="Produce")
+def pipelined(t: Talk) -> None:
+    """Answers come in the order of the requests, errors among them."""
+    topic = t.topic()
+    waiting = [t.post("Produce", bodies.produce(topic, partition, batch.build(1))) for partition in (0, 1, 0, 5, 0)]
+    for one in waiting:
+        one.answer()
+    t.send("Fetch", bodies.fetch(topic, {0: 0}))
