@@ -1,5 +1,6 @@
 """Bodies of requests with their usual values. What a version lacks is left out when they are encoded."""
 
+import struct
 from dataclasses import dataclass
 from typing import Any, Iterable
 from uuid import UUID
@@ -76,12 +77,18 @@ def alter_config(kind: int, name: str, values: dict[str, str | None], operation:
         {"Name": key, "ConfigOperation": operation, "Value": value} for key, value in values.items()]}]}
 
 
+def subscription(*topics: str, user_data: bytes = b"") -> bytes:
+    """A consumer's metadata in JoinGroup, version 0. Kafka never answers a join whose metadata cannot be read as this."""
+    names = b"".join(struct.pack(">h", len(name)) + name.encode() for name in topics)
+    return struct.pack(">hi", 0, len(topics)) + names + struct.pack(">i", len(user_data)) + user_data
+
+
 def join(group: str, member: str = "", *, protocols: dict[str, bytes] | None = None, kind: str = "consumer",
          session: int = 30_000, rebalance: int = 30_000, instance: str | None = None,
          reason: str | None = None) -> Message:
     return {"GroupId": group, "MemberId": member, "SessionTimeoutMs": session, "RebalanceTimeoutMs": rebalance,
             "GroupInstanceId": instance, "ProtocolType": kind, "Reason": reason, "Protocols": [
-                {"Name": name, "Metadata": metadata} for name, metadata in (protocols or {"range": b"meta"}).items()]}
+                {"Name": name, "Metadata": metadata} for name, metadata in (protocols or {"range": subscription()}).items()]}
 
 
 def sync(group: str, generation: int, member: str, assignments: dict[str, bytes] | None = None, *,

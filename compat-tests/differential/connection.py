@@ -33,6 +33,8 @@ class Exchange:
     outcome: str = SILENT
     answer: Message | None = None
     detail: str = ""
+    # How long it took: for people, never compared.
+    seconds: float = 0.0
 
 
 class Answer(dict):
@@ -49,7 +51,8 @@ class Pending:
     exchange: Exchange
     correlation: int
     noted: bool
-    done: Answer | None = field(default=None)
+    done: Answer | None = None
+    sent: float = field(default_factory=time.monotonic)
 
     def answer(self, seconds: float = ANSWER_SECONDS) -> Answer:
         """Reads up to this answer; answers of requests before it are read too."""
@@ -138,6 +141,7 @@ class Connection:
         done = pending.done = Answer()
         try:
             frame = self._read_frame(seconds)
+            exchange.seconds = time.monotonic() - pending.sent
         except TimeoutError:
             done.outcome = exchange.outcome = SILENT
             self.close()

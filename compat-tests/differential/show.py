@@ -18,7 +18,7 @@ def transcript(name: str, kafka: list[Exchange], weir: list[Exchange]) -> str:
                 exchange = side[index]
                 if broker == "kafka" or index >= len(kafka):
                     lines.append(f"#{index} {exchange.api} v{exchange.version} {_short(exchange.request)}")
-                lines.append(f"   {broker:5} {exchange.outcome} {exchange.detail} {_short(exchange.answer)}".rstrip())
+                lines.append(f"   {broker:5} {exchange.seconds:.3f} s {exchange.outcome} {exchange.detail} {_short(exchange.answer)}".rstrip())
     return "\n".join(lines)
 
 
