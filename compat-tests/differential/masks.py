@@ -120,7 +120,7 @@ class _Masks:
     def _list(self, api: str, key: str, values: list) -> Any:
         values = [value for value in values if not self._foreign(value)]
         if (api, key) in UNORDERED:
-            values = sorted(values, key=_order)
+            values = sorted(values, key=self._order)
         if (api, key) in KEYED and all(isinstance(value, dict) for value in values):
             named: dict[str, Any] = {}
             for value in values:
@@ -131,6 +131,13 @@ class _Masks:
             return named
         return [self.message(api, value) if isinstance(value, dict) else self._value(api, "", value)
                 for value in values]
+
+    def _order(self, value: Any) -> str:
+        """Sorts elements by what is not an id, and by the names of ids that came before."""
+        if not isinstance(value, dict):
+            return repr(value)
+        return repr({key: self._names.get(IDS[key], {}).get(each, "") if key in IDS else each
+                     for key, each in value.items()})
 
     def _foreign(self, value: Any) -> bool:
         """Whether an element of a list is about another sequence's topic or group."""
@@ -152,10 +159,3 @@ class _Masks:
         if self._run.recompressed:
             fields |= {"Crc": "(own)", "Payload": "(own)", "BatchLength": "(own)"}
         return fields
-
-
-def _order(value: Any) -> str:
-    """Sorts elements by what is not an id."""
-    if isinstance(value, dict):
-        return repr({key: "" if key in IDS else each for key, each in value.items()})
-    return repr(value)
