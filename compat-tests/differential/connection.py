@@ -95,20 +95,25 @@ class Connection:
         """Sends a request that is already encoded (and perhaps mutilated). Its answer is decoded as `api`'s."""
         return self.post_bytes(api, version, _SIZE.pack(len(frame)) + frame, frame if shown is None else shown, noted)
 
-    def post_bytes(self, api: str, version: int, data: bytes, shown: Any = None, noted: bool = True) -> Pending:
-        """Sends bytes as they are, size included."""
+    def post_bytes(self, api: str, version: int, data: bytes, shown: Any = None, noted: bool = True,
+                   correlation: int | None = None) -> Pending:
+        """Sends bytes as they are, size included, whose answer is that to the last frame made or to this number's."""
         exchange = Exchange(api, version, data if shown is None else shown)
         if noted:
             self._transcript.append(exchange)
-        pending = Pending(self, exchange, self._correlation, noted)
+        pending = Pending(self, exchange, self._correlation if correlation is None else correlation, noted)
         self._pending.append(pending)
+        self.push(data)
+        return pending
+
+    def push(self, data: bytes) -> None:
+        """Sends bytes that belong to a request before."""
         if not self.closed:
             try:
                 self._socket.sendall(data)
             except OSError:
                 # What the broker answered before it closed may still be there to be read.
                 pass
-        return pending
 
     def send(self, api: str, version: int, body: Message, seconds: float = ANSWER_SECONDS, **header: Any) -> Answer:
         """Sends a request and waits for its answer."""

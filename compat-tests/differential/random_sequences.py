@@ -74,12 +74,7 @@ class Tally:
     def add(self, instance: Instance, aim: Target, recording: Recording, kafka: list[Exchange], weir: list[Exchange]
             ) -> list[tuple[int, Difference]]:
         """Takes one block; returns the differences of its first sequence that has any, with that sequence's number."""
-        parts = _split(kafka)
-        for part in parts:
-            self.sequences += 1
-            self.requests += len(part) - 1
-            self.succeeded += all(_succeeded(exchange) for exchange in part)
-            self.apis.update((exchange.api, exchange.version) for exchange in part[1:])
+        parts = self.count(kafka)
         bad = runner.Verdict().judge(instance, aim, recording, kafka, weir)
         if not bad:
             self.compared += len(parts)
@@ -93,10 +88,21 @@ class Tally:
         self.differences += own
         return own
 
+    def count(self, kafka: list[Exchange]) -> list[list[Exchange]]:
+        """Counts Kafka's side of a block; returns it by sequence."""
+        parts = _split(kafka)
+        for part in parts:
+            self.sequences += 1
+            self.requests += len(part) - 1
+            self.succeeded += all(_succeeded(exchange) for exchange in part)
+            self.apis.update((exchange.api, exchange.version) for exchange in part[1:])
+        return parts
+
     def summary(self) -> str:
         share = 100 * self.succeeded / self.sequences if self.sequences else 0
+        compared = f", {self.compared} compared, {self.left_out} left out after a difference" if self.compared else ""
         return (f"{self.sequences} random sequences with {self.requests} requests, {self.succeeded} without an error on Kafka "
-                f"({share:.0f} %), {self.compared} compared, {self.left_out} left out after a difference in their block")
+                f"({share:.0f} %){compared}")
 
 
 def _split(transcript: list[Exchange]) -> list[list[Exchange]]:

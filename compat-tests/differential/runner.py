@@ -5,12 +5,15 @@ A broker's answers can be kept (`Recording`) and compared with another's later.
 
 import multiprocessing
 import pickle
+import signal
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Iterator
+
+from harness.process import die_with_parent
 
 from . import masks
 from .compare import Difference, compare
@@ -110,6 +113,12 @@ def _work_on(index: int) -> tuple[int, list[list[Exchange]], float]:
     return index, transcripts, time.monotonic() - begin
 
 
+def _begin_process() -> None:
+    """A process of the pool ends when it is told to, and with its parent."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    die_with_parent()
+
+
 def run(chosen: list[Instance], targets: list[Target], workers: int = WORKERS
         ) -> Iterator[tuple[Instance, list[list[Exchange]], float]]:
     """Runs all instances against each target, as they end: the transcripts by target, and the seconds it took."""
@@ -119,7 +128,7 @@ def run(chosen: list[Instance], targets: list[Target], workers: int = WORKERS
         if not batch:
             continue
         _work = (batch, targets)
-        with multiprocessing.get_context("fork").Pool(1 if alone else min(workers, len(batch))) as pool:
+        with multiprocessing.get_context("fork").Pool(1 if alone else min(workers, len(batch)), _begin_process) as pool:
             for index, transcripts, seconds in pool.imap_unordered(_work_on, range(len(batch))):
                 yield batch[index], transcripts, seconds
 
