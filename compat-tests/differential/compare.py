@@ -44,6 +44,7 @@ def compare(sequence: str, version: int | None, kafka: list[dict], weir: list[di
         if one["outcome"] != other["outcome"] or one.get("detail") != other.get("detail"):
             add(entry, "(outcome)", *(" ".join(filter(None, (side["outcome"], side.get("detail"))))
                                       for side in (one, other)))
+            continue
         for path, ours, theirs in _walk("", one.get("answer"), other.get("answer")):
             add(entry, path, ours, theirs)
     return found

@@ -20,6 +20,9 @@ UNNAMED_IDS = (None, "", 0, -1, ZERO_UUID)
 # Where the broker is and what it calls itself.
 OWN = {"Port", "ClusterId", "FinalizedFeaturesEpoch", "ReplicaDirectoryId", "LogDir", "TotalBytes", "UsableBytes", "SubscriptionId"}
 
+# API and field: offsets and epochs of the metadata, which each broker keeps in its own way.
+OWN_OF = {("DescribeQuorum", "HighWatermark"), ("DescribeQuorum", "LogEndOffset"), ("DescribeQuorum", "LeaderEpoch")}
+
 # Messages for people: only their presence counts.
 TEXTS = {"ErrorMessage", "BatchIndexErrorMessage", "Documentation"}
 
@@ -99,7 +102,7 @@ class _Masks:
             return self._list(api, key, value)
         if key in IDS:
             return self._id(IDS[key], value)
-        if key in OWN:
+        if key in OWN or ((api, key) in OWN_OF and value > 0):
             return "(own)"
         if key in TEXTS:
             return "(text)" if value else value
