@@ -30,6 +30,19 @@ PROFILES = {
     "matrix": COMMON | {"auto.create.topics.enable": "false"},
     # As a new user has it.
     "tools": COMMON | {"auto.create.topics.enable": "true"},
+    # Request sequences: the same ids on both brokers, no waiting for more members, housekeeping every second.
+    "differential": COMMON | {
+        "auto.create.topics.enable": "false",
+        "node.id": "1",
+        "group.initial.rebalance.delay.ms": "0",
+        "log.retention.check.interval.ms": "1000",
+        "log.cleaner.backoff.ms": "500",
+        # Records are from a fixed moment in the past; and what is empty is not put away while it is looked at.
+        "log.retention.ms": "-1",
+        "offsets.retention.check.interval.ms": "86400000",
+        # Hundreds of sequences leave sessions behind; none may be put out by another's.
+        "max.incremental.fetch.session.cache.slots": "100000",
+    },
 }
 
 

@@ -105,6 +105,12 @@ def _kcat(run: Run, broker: brokers.Broker) -> None:
     run.program("kcat", _python("kcat", broker.bootstrap))
 
 
+def _differential(run: Run, broker: brokers.Broker) -> None:
+    answers = run.directory.parent / "differential.answers"
+    run.program("differential", ["env", f"PYTHONPATH={paths.SOURCES}", str(paths.VENV / "bin" / "python"), "-B", "-m",
+                                 "differential.suite", run.kind, broker.bootstrap, str(answers)])
+
+
 def _python(*arguments: str) -> list[str]:
     return [str(paths.VENV / "bin" / "python"), "-B", str(paths.SOURCES / "python" / "main.py"), *arguments]
 
@@ -118,6 +124,8 @@ SUITES = {suite.name: suite for suite in [
           install.classes, _write_files, _check_files),
     Suite("tools", "Kafka's perf, console and verifiable producer and consumer; topics create themselves", "tools",
           install.classes, _tools),
+    Suite("differential", "request sequences, answers compared with Kafka's field by field", "differential",
+          _prepare_python, _differential),
 ]}
 
 

@@ -1,0 +1,136 @@
+"""Runs request sequences by hand: `python -m differential --sequence fetch.` starts both brokers and compares."""
+
+import argparse
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from harness import brokers, paths
+from harness.process import Failure
+from harness.suites import remove
+
+from . import coverage, differences, random_sequences, runner, schema, sequences, show
+from .sequence import ALL
+
+
+def main() -> int:
+    options = _options()
+    if options.list:
+        for name in ALL:
+            print(name)
+        return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    brokers.Weir.binary = options.weir.resolve()
+    paths.RUNS.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="differential-", dir=paths.RUNS))
+    settings = brokers.PROFILES["differential"]
+    try:
+        with brokers.Kafka(directory / "kafka", settings) as kafka, brokers.Weir(directory / "weir", settings) as weir:
+            code = _run(options, kafka.bootstrap, weir.bootstrap)
+    except Failure as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
+    if options.keep:
+        print(f"logs and data are in {directory}")
+    else:
+        remove(directory)
+    return code
+
+
+def _run(options: argparse.Namespace, kafka: str, weir: str) -> int:
+    schemas = schema.load(paths.LIBS)
+    token = f"{random.getrandbits(20):05x}-"
+    recording = runner.open_recording(kafka, schemas, token)
+    targets = [runner.target("kafka", kafka, schemas, recording), runner.target("weir", weir, schemas, recording)]
+    recording.first_epoch = targets[0].first_epoch
+    if options.random:
+        return _random(options, recording, targets)
+    chosen = runner.instances(options.sequence, recording.versions)
+    verdict, begin, broken = runner.Verdict(), time.monotonic(), 0
+    slow: list[tuple[float, str]] = []
+    for instance, (one, other), seconds in runner.run(chosen, targets, options.workers):
+        recording.transcripts[instance.name] = one
+        slow.append((seconds, instance.name))
+        verdict.judge(instance, targets[1], recording, one, other)
+        if problem := runner.stopped(one):
+            broken += 1
+            print(f"STOP {instance.name} on Kafka: {problem}", flush=True)
+        if options.show:
+            print(show.transcript(instance.name, one, other), flush=True)
+    lines = (show.differences if options.each else show.summary)(
+        difference for bad in verdict.failed.values() for difference in bad[:options.most])
+    for line in lines:
+        print(f"DIFF {line}")
+    print(f"{len({instance.sequence.name for instance in chosen})} sequences, {len(chosen)} runs, "
+          f"{len(verdict.failed)} differ, {broken} stop on Kafka, in {time.monotonic() - begin:.0f} s")
+    for seconds, name in sorted(slow, reverse=True)[:options.slowest]:
+        print(f"{seconds:7.2f} s  {name}")
+    if not options.sequence:
+        for entry in verdict.stale():
+            print(f"accepted, but not seen any more: {entry.sequences} {entry.api} {entry.field}")
+        if options.write:
+            _write(chosen, recording, schemas)
+    return 1 if verdict.failed or broken else 0
+
+
+def _random(options: argparse.Namespace, recording: runner.Recording, targets: list) -> int:
+    """Random sequences, reported as they come."""
+    seed = random.getrandbits(32) if options.seed is None else options.seed
+    print(f"seed {seed}, from {options.start}", flush=True)
+    lacking = frozenset(recording.versions) - frozenset(
+        runner.open_recording("%s:%d" % targets[1].address, targets[1].schemas, "").versions)
+    tally, begin, told, broken = random_sequences.Tally(everything=options.everything), time.monotonic(), time.monotonic(), 0
+    for instance, (one, other), _ in runner.run(
+            random_sequences.blocks(seed, options.start, options.random, lacking), targets, options.workers):
+        if problem := runner.stopped(one):
+            broken += 1
+            print(f"STOP {instance.name} on Kafka: {problem}", flush=True)
+        if options.show:
+            print(show.transcript(instance.name, one, other), flush=True)
+        for number, difference in tally.add(instance, targets[1], recording, one, other):
+            if options.each:
+                print(f"DIFF {number} {show.differences([difference])[0]}", flush=True)
+        if time.monotonic() > told + 60:
+            told = time.monotonic()
+            print(f"{told - begin:.0f} s: {tally.summary()}", flush=True)
+    for line in [] if options.each else show.summary(difference for _, difference in tally.differences):
+        print(f"DIFF {line}")
+    print(f"seed {seed}: {tally.summary()}, {len(tally.apis)} pairs of API and version, in {time.monotonic() - begin:.0f} s")
+    return 1 if tally.differences or broken else 0
+
+
+def _write(chosen: list, recording: runner.Recording, schemas: schema.Schemas) -> None:
+    """Writes the generated pages."""
+    pages = coverage.pages(recording.transcripts, chosen, schemas) | {"DIFFERENCES.md": differences.page()}
+    for name, text in pages.items():
+        (paths.SOURCES / name).write_text(text)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="differential", description=__doc__)
+    parser.add_argument("--sequence", action="append", default=[], metavar="TEXT",
+                        help="only runs whose name contains this; may be repeated")
+    parser.add_argument("--random", type=int, default=0, metavar="N", help="run N random sequences instead")
+    parser.add_argument("--seed", type=int, help="of random sequences; default any")
+    parser.add_argument("--from", dest="start", type=int, default=0, metavar="K",
+                        help="the first random sequence (default %(default)s)")
+    parser.add_argument("--everything", action="store_true",
+                        help="also what differs after the first difference of 50 random sequences")
+    parser.add_argument("--show", action="store_true", help="print what was sent and answered")
+    parser.add_argument("--each", action="store_true", help="print the differences of each sequence, not by field")
+    parser.add_argument("--most", type=int, default=12, help="differences printed of one run (default %(default)s)")
+    parser.add_argument("--slowest", type=int, default=0, metavar="N", help="name the N slowest runs")
+    parser.add_argument("--workers", type=int, default=runner.WORKERS)
+    parser.add_argument("--write", action="store_true", help="write COVERAGE.md and DIFFERENCES.md (full runs only)")
+    parser.add_argument("--weir", type=Path, default=paths.WEIR, help="the binary (default %(default)s)")
+    parser.add_argument("--keep", action="store_true", help="keep logs and data")
+    parser.add_argument("--list", action="store_true", help="name the sequences and end")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sequences.load()
+    sys.exit(main())

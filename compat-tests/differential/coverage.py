@@ -1,0 +1,81 @@
+"""Which error codes were provoked, taken from Kafka's answers. COVERAGE.md is generated from this."""
+
+from typing import Any, Iterator
+
+from . import errors
+from .connection import ANSWER, Exchange
+from .schema import Schemas
+from .sequence import Instance
+
+# Codes that one Kafka node without security, transactions, share and streams groups never answers, and why.
+UNPROVOKED = {
+}
+
+
+class Coverage:
+    """API and code to version to the sequence that provoked it first, in the order of the sequences."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, int], dict[int, str]] = {}
+        self._sequences: set[str] = set()
+        self._runs = 0
+
+    def add(self, instance: Instance, transcript: list[Exchange]) -> None:
+        """Takes Kafka's answers of one run. Runs come in the order of the registry."""
+        self._sequences.add(instance.sequence.name)
+        self._runs += 1
+        for exchange in transcript:
+            if exchange.outcome == ANSWER and exchange.answer is not None:
+                for code in codes(exchange.answer):
+                    versions = self._seen.setdefault((exchange.api, code), {})
+                    versions.setdefault(exchange.version, instance.sequence.name)
+
+    def page(self, keys: dict[str, int]) -> str:
+        """COVERAGE.md; `keys` are the numbers of the APIs."""
+        lines = ["# Error codes provoked", "",
+                 "Generated from Apache Kafka's answers (`differential/coverage.py`): for each API and version the codes that",
+                 "it answered, and the sequence that provoked each first.", "",
+                 f"{len(self._sequences)} sequences in {self._runs} runs.", "",
+                 "| API | code | versions | sequence |", "|---|---|---|---|"]
+        for (api, code), versions in sorted(self._seen.items(), key=lambda item: (keys[item[0][0]], item[0][1])):
+            for span, name in _spans(versions):
+                lines.append(f"| {api} | {errors.name(code)} | {span} | `{name}` |")
+        provoked = {code for _, code in self._seen}
+        lines += ["", "## Codes that no sequence provokes", "", "| code | why |", "|---|---|"]
+        for code in errors.ERRORS:
+            if code not in provoked:
+                lines.append(f"| {errors.name(code)} | {UNPROVOKED.get(code, '')} |")
+        return "\n".join(lines) + "\n"
+
+
+def pages(transcripts: dict[str, list[Exchange]], chosen: list[Instance], schemas: Schemas) -> dict[str, str]:
+    """The generated page by its name, from Kafka's answers to all sequences."""
+    found = Coverage()
+    for instance in chosen:
+        found.add(instance, transcripts[instance.name])
+    return {"COVERAGE.md": found.page({api: schemas.key(api) for api in schemas.apis()})}
+
+
+def codes(value: Any) -> Iterator[int]:
+    """Every error code in an answer, at whatever level."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if key.endswith("ErrorCode"):
+                yield each
+            else:
+                yield from codes(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from codes(each)
+
+
+def _spans(versions: dict[int, str]) -> Iterator[tuple[str, str]]:
+    """Versions in a row with the same sequence, as `2-5`."""
+    rows: list[list] = []
+    for version, name in sorted(versions.items()):
+        if rows and rows[-1][2] == name and rows[-1][1] == version - 1:
+            rows[-1][1] = version
+        else:
+            rows.append([version, version, name])
+    for first, last, name in rows:
+        yield (str(first) if first == last else f"{first}-{last}"), name
