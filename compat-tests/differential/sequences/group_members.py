@@ -251,9 +251,7 @@ def mismatch(t: Talk, joining: dict) -> None:
     "no_protocols": {"protocols": {}}, "no_type": {"kind": ""}, "empty_name": {"protocols": {"": b""}}})
 def first_has_nothing(t: Talk, joining: dict) -> None:
     group = t.group()
-    body = bodies.join(group, **{"session": 20_000} | {key: value for key, value in joining.items() if key != "protocols"})
-    if "protocols" in joining:
-        body["Protocols"] = [{"Name": name, "Metadata": metadata} for name, metadata in joining["protocols"].items()]
+    body = bodies.join(group, session=20_000, **joining)
     answer = t.send("JoinGroup", body)
     if answer.get("ErrorCode") == 79:
         t.send("JoinGroup", body | {"MemberId": answer["MemberId"]})
