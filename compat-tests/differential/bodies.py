@@ -88,7 +88,7 @@ def join(group: str, member: str = "", *, protocols: dict[str, bytes] | None = N
          reason: str | None = None) -> Message:
     return {"GroupId": group, "MemberId": member, "SessionTimeoutMs": session, "RebalanceTimeoutMs": rebalance,
             "GroupInstanceId": instance, "ProtocolType": kind, "Reason": reason, "Protocols": [
-                {"Name": name, "Metadata": metadata} for name, metadata in (protocols or {"range": subscription()}).items()]}
+                {"Name": name, "Metadata": metadata} for name, metadata in ({"range": subscription()} if protocols is None else protocols).items()]}
 
 
 def sync(group: str, generation: int, member: str, assignments: dict[str, bytes] | None = None, *,

@@ -39,7 +39,7 @@ UNORDERED = {("JoinGroup", "Members"), ("DescribeGroups", "Members"), ("ListGrou
              ("Metadata", "Brokers"), ("DescribeLogDirs", "Topics"), ("DescribeLogDirs", "Partitions"),
              ("ListConfigResources", "ConfigResources"), ("DescribeProducers", "ActiveProducers"),
              ("Produce", "Responses"), ("Produce", "PartitionResponses"), ("Fetch", "Partitions"), ("ListOffsets", "Partitions"),
-             ("OffsetForLeaderEpoch", "Partitions"), ("OffsetFetch", "Topics"), ("OffsetFetch", "Partitions"), ("CreateTopics", "Topics"),
+             ("OffsetForLeaderEpoch", "Partitions"), ("OffsetCommit", "Topics"), ("OffsetCommit", "Partitions"), ("OffsetFetch", "Topics"), ("OffsetFetch", "Partitions"), ("CreateTopics", "Topics"),
              ("DeleteTopics", "Responses"), ("IncrementalAlterConfigs", "Responses"), ("AlterConfigs", "Responses"),
              ("DescribeConfigs", "Results"), ("DescribeGroups", "Groups"), ("DeleteGroups", "Results")}
 
