@@ -25,7 +25,7 @@ def libs() -> None:
         run([java.binary("mvn"), "-q", "-B", "-f", str(pom), DEPENDENCY_PLUGIN, f"-DoutputDirectory={paths.LIBS}"],
             paths.TARGET / "maven.log", "fetching Apache Kafka's jars with Maven")
 
-    _when_changed("libs", [pom], copy)
+    when_changed("libs", [pom], copy)
 
 
 def classes() -> None:
@@ -40,7 +40,7 @@ def classes() -> None:
              "-d", str(paths.CLASSES), "-cp", f"{paths.LIBS}/*", *map(str, sources)], paths.TARGET / "javac.log",
             "compiling the Java suites")
 
-    _when_changed("classes", [paths.SOURCES / "kafka" / "pom.xml", *sources], compile_all)
+    when_changed("classes", [paths.SOURCES / "kafka" / "pom.xml", *sources], compile_all)
 
 
 def venv() -> None:
@@ -54,7 +54,22 @@ def venv() -> None:
         run([str(paths.VENV / "bin" / "pip"), "install", "-q", "-r", str(requirements)], log,
             "installing the Python clients")
 
-    _when_changed("venv", [requirements], create)
+    when_changed("venv", [requirements], create)
+
+
+def requirement(package: str) -> str:
+    """The pinned version of a Python package."""
+    for line in (paths.SOURCES / "python" / "requirements.txt").read_text().splitlines():
+        name, _, version = line.partition("==")
+        if name == package:
+            return version
+    raise Failure(f"{package} is not pinned in requirements.txt")
+
+
+def kafka_version() -> str:
+    """The version of Apache Kafka that is the reference."""
+    text = (paths.SOURCES / "kafka" / "pom.xml").read_text()
+    return text.split("<kafka.version>")[1].split("<")[0]
 
 
 def kcat() -> None:
@@ -74,8 +89,8 @@ def kcat() -> None:
         run(install, log, "apt-get install kcat", env=environment)
 
 
-def _when_changed(name: str, inputs: list[Path], step) -> None:
-    """Runs the step unless it already succeeded with the same inputs."""
+def when_changed(name: str, inputs: list[Path], step) -> None:
+    """Runs the step unless it already succeeded with the same inputs. For all suites: what they build is made once."""
     digest = hashlib.sha256(sys.version.encode())
     for path in inputs:
         digest.update(str(path).encode() + b"\0" + path.read_bytes())

@@ -18,9 +18,9 @@ def main(command: str, bootstrap: str, *rest: str) -> None:
         member.run(bootstrap, rest[0], json.loads(rest[1]))
         return
     if command == "confluent":
-        from confluent import admin, commit, consume, errors, groups, produce
+        from confluent import admin, commit, consume, errors, groups, produce, restart
 
-        modules = [groups, produce, consume, commit, admin, errors]
+        modules = [groups, produce, consume, commit, admin, errors, restart]
         cluster = Cluster(bootstrap, "python")
     else:
         from kcat import consume, errors, groups, produce

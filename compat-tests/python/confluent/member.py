@@ -7,9 +7,9 @@ import sys
 import threading
 import time
 
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaException
 
-from common.checks import true
+from common.checks import WITH_RESTARTS, true
 from common.cluster import text_of
 
 
@@ -41,7 +41,7 @@ class LocalMember:
                 for message in messages:
                     true(message.error() is None, f"{message.error()}")
                 if messages:
-                    self._consumer.commit(asynchronous=False)
+                    self._commit()
                 with self._lock:
                     self._lines += [text_of(message) for message in messages]
                     self._assigned = {partition.partition for partition in self._consumer.assignment()}
@@ -49,6 +49,19 @@ class LocalMember:
             self._failure = problem
         finally:
             self._consumer.close()
+
+    def _commit(self) -> None:
+        while self._running:
+            try:
+                self._consumer.commit(asynchronous=False)
+                return
+            except KafkaException as problem:
+                # While the broker is away a commit may fail; it is tried again, or what comes next is committed.
+                if not WITH_RESTARTS:
+                    raise
+                if not problem.args[0].retriable():
+                    return
+                time.sleep(0.1)
 
     def assigned(self) -> set[int]:
         with self._lock:
