@@ -15,7 +15,7 @@ __all__ = ["EVERY", "MODES", "PATIENCE_SECONDS", "VOLUME", "Verdict", "prove"]
 # One record in so many is spoiled; as many records go through a suite that at least so many are.
 EVERY = 10_000
 LEAST = 3
-VOLUME = 40_000
+VOLUME = 50_000
 
 # A check that waits for a record that was dropped need not wait long.
 PATIENCE_SECONDS = 20
