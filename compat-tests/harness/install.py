@@ -19,28 +19,42 @@ DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 def libs() -> None:
     """Apache Kafka's jars: broker, clients and tools."""
     pom = paths.SOURCES / "kafka" / "pom.xml"
+    when_changed("libs", [pom], lambda: _copy_jars(pom, paths.LIBS))
 
-    def copy() -> None:
-        shutil.rmtree(paths.LIBS, ignore_errors=True)
-        run([java.binary("mvn"), "-q", "-B", "-f", str(pom), DEPENDENCY_PLUGIN, f"-DoutputDirectory={paths.LIBS}"],
-            paths.TARGET / "maven.log", "fetching Apache Kafka's jars with Maven")
 
-    when_changed("libs", [pom], copy)
+def _copy_jars(pom: Path, target: Path, *options: str) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    run([java.binary("mvn"), "-q", "-B", "-f", str(pom), *options, DEPENDENCY_PLUGIN, f"-DoutputDirectory={target}"],
+        paths.TARGET / f"{target.parent.name}-maven.log", f"fetching the jars of {pom.parent.name} with Maven")
 
 
 def classes() -> None:
-    """The Java side of the suites."""
+    """The Java side of the suites, with the newest kafka-clients."""
     libs()
-    sources = sorted((paths.SOURCES / "java").rglob("*.java"))
+    pom = paths.SOURCES / "kafka" / "pom.xml"
+    _compile("classes", ["src", "4.3"], pom, paths.LIBS, paths.CLASSES)
+
+
+def old_classes(version: str) -> None:
+    """The same for an older kafka-clients, whose own jars it gets."""
+    pom = paths.SOURCES / "java" / "pom.xml"
+    libs = paths.old_libs(version)
+    when_changed(f"java-{version}-libs", [pom], lambda: _copy_jars(pom, libs, f"-Dkafka.version={version}"))
+    _compile(f"java-{version}", ["src", paths.OLD_CLIENTS[version]], pom, libs, paths.old_classes(version))
+
+
+def _compile(name: str, folders: list[str], pom: Path, libs: Path, target: Path) -> None:
+    sources = sorted(path for folder in folders for path in (paths.SOURCES / "java" / folder).rglob("*.java"))
 
     def compile_all() -> None:
-        shutil.rmtree(paths.CLASSES, ignore_errors=True)
-        paths.CLASSES.mkdir(parents=True)
-        run([java.binary("javac"), *(f"-J{flag}" for flag in java.SHORT_LIVED), "-Xlint:all,-try,-path", "-Werror",
-             "-d", str(paths.CLASSES), "-cp", f"{paths.LIBS}/*", *map(str, sources)], paths.TARGET / "javac.log",
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        # What old versions have is deprecated in newer ones, and the other way round.
+        run([java.binary("javac"), *(f"-J{flag}" for flag in java.SHORT_LIVED), "-Xlint:all,-try,-path,-deprecation",
+             "-Werror", "-d", str(target), "-cp", f"{libs}/*", *map(str, sources)], paths.TARGET / "javac.log",
             "compiling the Java suites")
 
-    when_changed("classes", [paths.SOURCES / "kafka" / "pom.xml", *sources], compile_all)
+    when_changed(name, [pom, *sources], compile_all)
 
 
 def venv() -> None:

@@ -41,11 +41,20 @@ def _python(client: str):
                               client, bootstrap]
 
 
+def _old_java(version: str) -> Suite:
+    return Suite(f"java-{version}", "Java kafka-clients", lambda: version, lambda: install.old_classes(version),
+                 lambda bootstrap: java.ours("matrix", bootstrap, version=version))
+
+
 SUITES = {suite.name: suite for suite in [
     Suite("java", "Java kafka-clients", install.kafka_version, install.classes,
           lambda bootstrap: java.ours("matrix", bootstrap)),
+    *map(_old_java, paths.OLD_CLIENTS),
     Suite("python", "confluent-kafka-python", lambda: install.requirement("confluent-kafka"), _prepare_python,
           _python("confluent")),
+    Suite("kafka-python", "kafka-python", lambda: install.requirement("kafka-python"), _prepare_python,
+          _python("kafka-python")),
+    Suite("aiokafka", "aiokafka", lambda: install.requirement("aiokafka"), _prepare_python, _python("aiokafka")),
     Suite("kcat", "kcat", lambda: "1.7.1 (Debian 12)", _prepare_kcat, _python("kcat")),
     *go.SUITES,
     *javascript.SUITES,

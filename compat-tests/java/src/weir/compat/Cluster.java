@@ -46,7 +46,7 @@ final class Cluster implements AutoCloseable {
 
     /** A name that no other run uses. */
     String name(String what) {
-        return "java-" + what + "-" + run;
+        return Client.PREFIX + "-" + what + "-" + run;
     }
 
     /** Creates a topic, waits until its partitions answer, and returns its name. */
@@ -88,6 +88,8 @@ final class Cluster implements AutoCloseable {
         Map<String, Object> configs = new HashMap<>();
         configs.put(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrap);
         configs.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, false);
+        // The default of old versions is 1.
+        configs.put(ProducerConfig.ACKS_CONFIG, "all");
         configs.putAll(extra);
         return new KafkaProducer<>(configs, new ByteArraySerializer(), new ByteArraySerializer());
     }
