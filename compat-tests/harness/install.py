@@ -71,6 +71,23 @@ def venv() -> None:
     when_changed("venv", [requirements], create)
 
 
+def rust() -> None:
+    """The Rust suite, a workspace of its own; librdkafka comes with its crate and is compiled."""
+    folder = paths.SOURCES / "rust"
+
+    def build() -> None:
+        run(["cargo", "build", "--locked", "--manifest-path", str(folder / "Cargo.toml"), "--target-dir",
+             str(paths.RUST)], paths.TARGET / "cargo.log", "compiling the Rust suite")
+
+    when_changed("rust", [folder / "Cargo.toml", folder / "Cargo.lock", *sorted(folder.rglob("*.rs"))], build)
+
+
+def rust_version(crate: str) -> str:
+    """The locked version of a crate of the Rust suite."""
+    lock = (paths.SOURCES / "rust" / "Cargo.lock").read_text()
+    return lock.split(f'name = "{crate}"\nversion = "')[1].split('"')[0]
+
+
 def requirement(package: str) -> str:
     """The pinned version of a Python package."""
     for line in (paths.SOURCES / "python" / "requirements.txt").read_text().splitlines():

@@ -9,6 +9,7 @@ LIBS = TARGET / "libs"
 CLASSES = TARGET / "classes"
 VENV = TARGET / "venv"
 RUNS = TARGET / "runs"
+RUST = TARGET / "rust"
 WEIR = PROJECT / "target" / "release" / "weir"
 
 # Older versions of kafka-clients that the Java suite runs with, and the folder of sources for each.

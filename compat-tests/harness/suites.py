@@ -56,6 +56,8 @@ SUITES = {suite.name: suite for suite in [
           _python("kafka-python")),
     Suite("aiokafka", "aiokafka", lambda: install.requirement("aiokafka"), _prepare_python, _python("aiokafka")),
     Suite("kcat", "kcat", lambda: "1.7.1 (Debian 12)", _prepare_kcat, _python("kcat")),
+    Suite("rust", "rdkafka (Rust)", lambda: install.rust_version("rdkafka"), install.rust,
+          lambda bootstrap: [str(paths.RUST / "debug" / "rdkafka-suite"), bootstrap]),
     *go.SUITES,
     *javascript.SUITES,
     Suite("files", "DumpLogSegments, and Apache Kafka on our files", install.kafka_version, install.classes,

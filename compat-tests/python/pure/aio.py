@@ -42,8 +42,11 @@ class Client:
     has_cooperative = False
     has_async_commit = False
     has_group_admin = False
-    # `committed` tells the offset only.
+    # `committed` tells the offset only; an answer tells the timestamp of the first record of its batch.
     keeps_metadata = False
+    answers_timestamps = False
+    # It has no name for INVALID_RECORD.
+    invalid_record = -1
 
     error = KafkaError
     strategies = {"range": [RangePartitionAssignor]}
@@ -167,7 +170,7 @@ class Admin:
 
     def create(self, topic: str, partitions: int = -1, replicas: int = -1, configs=None, assignment=None,
                validate: bool = False) -> None:
-        new = NewTopic(topic, partitions, replicas, assignment or {}, configs or {})
+        new = NewTopic(topic, partitions, replicas, assignment, configs or {})
         _raise_first(_wait(self._raw.create_topics([new], validate_only=validate)).topic_errors)
 
     def delete(self, topic: str) -> None:

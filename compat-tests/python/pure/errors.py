@@ -14,7 +14,6 @@ INVALID_PARTITIONS = 37
 INVALID_REPLICATION_FACTOR = 38
 INVALID_CONFIG = 40
 GROUP_ID_NOT_FOUND = 69
-INVALID_RECORD = 87
 
 
 def register(checks: Checks, bench: Bench) -> None:
@@ -111,7 +110,7 @@ def _offset_out_of_range(bench: Bench, admin) -> str:
 def _no_key(bench: Bench, admin) -> str:
     """Compacted topics take no record without a key."""
     topic = bench.cluster.topic("no-key", 1, {"cleanup.policy": "compact"})
-    equal(INVALID_RECORD, bench.produce_code(topic, None, b"no key"), "error")
+    equal(bench.client.invalid_record, bench.produce_code(topic, None, b"no key"), "error")
     return bench.round_trip(topic, records(1, 3, 1))
 
 

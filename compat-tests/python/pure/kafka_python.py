@@ -2,7 +2,8 @@
 
 import uuid
 
-from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetSpec, TopicPartition
+from kafka import (ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetSpec, TopicPartition,
+                   errors)
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
@@ -25,6 +26,8 @@ class Client:
     has_async_commit = True
     has_group_admin = True
     keeps_metadata = True
+    answers_timestamps = True
+    invalid_record = 87
 
     error = KafkaError
     strategies = {"range": [RangePartitionAssignor], "cooperative": [CooperativeStickyAssignor]}
@@ -211,9 +214,10 @@ class Admin:
         self._raw.alter_group_offsets(group, _commits(offsets))
 
     def delete_group(self, group: str) -> None:
-        error = dict(self._raw.delete_groups([group]))[group]
-        if getattr(error, "errno", 0):
-            raise error if isinstance(error, BaseException) else error()
+        # The client answers the error's name only.
+        name = dict(self._raw.delete_groups([group]))[group]
+        if name != "OK":
+            raise getattr(errors, name)()
 
     def close(self) -> None:
         self._raw.close()

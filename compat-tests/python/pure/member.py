@@ -41,9 +41,11 @@ class LocalMember:
                     messages = consumer.poll(100)
                     if messages or not committed:
                         committed = self._commit(consumer)
+                    # Not under the lock: aiokafka's loop, which answers, takes it when partitions are revoked.
+                    assigned = consumer.assignment()
                     with self._lock:
                         self._lines += [text_of(message) for message in messages]
-                        self._assigned = consumer.assignment()
+                        self._assigned = assigned
             finally:
                 consumer.close()
         except Exception as problem:
