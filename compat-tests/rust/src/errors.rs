@@ -161,7 +161,10 @@ fn invalid_config(cluster: &Cluster) -> Outcome {
     for (name, value) in wrong {
         let _ = alter(cluster, &topic, &[(name, value)]);
         let found = configs(cluster, ResourceSpecifier::Topic(&topic))?;
-        holds(crate::admin::value(&found, name).as_deref() != Some(value), format_args!("{name}={value} was taken"))?;
+        holds(
+            crate::admin::value(&found, name).as_deref() != Some(value),
+            format_args!("{name}={value} was taken"),
+        )?;
     }
     Ok(format!("{} settings, each twice", wrong.len()))
 }

@@ -8,8 +8,7 @@ use crate::cluster::{Body, Cluster};
 use crate::scene::{PARTITIONS, Scene};
 
 pub fn register(checks: &mut Checks, cluster: &Arc<Cluster>) {
-    let bodies: [(&str, Body); 3] =
-        [("range", range), ("cooperative", cooperative), ("static", statics)];
+    let bodies: [(&str, Body); 3] = [("range", range), ("cooperative", cooperative), ("static", statics)];
     for (name, body) in bodies {
         let cluster = Arc::clone(cluster);
         checks.add(format!("group.{name}"), move || body(&cluster));

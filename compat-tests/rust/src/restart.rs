@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::checks::{Checks, Outcome, Problem, control, equal, eventually};
+use crate::checks::{Checks, Outcome, Problem, control, equal, eventually, holds};
 use crate::cluster::{Cluster, Sender};
 use crate::member::{LocalMember, Member};
 use crate::record::{Record, by_partition, now_ms, same};
@@ -47,17 +48,13 @@ fn run(cluster: &Cluster) -> Outcome {
         parts.add_partition_offset(&topic, number, Offset::Beginning)?;
     }
     reader.assign(&parts)?;
-    let work = Work {
-        running: AtomicBool::new(true),
-        sent: AtomicUsize::new(0),
-        read: Mutex::default(),
-    };
+    let work = Work::default();
     let sender = cluster.producer(&[("enable.idempotence", "true")])?;
     let mut by_group = Seen::default();
 
     let (sent, log) = std::thread::scope(|scope| {
-        let sending = scope.spawn(|| send(&topic, sender, &work));
-        let reading = scope.spawn(|| read(&reader, &work));
+        let sending = scope.spawn(|| work.note(send(&topic, sender, &work)));
+        let reading = scope.spawn(|| work.note(read(&reader, &work)));
         let outcome = (|| {
             work.read_on("at first", &members, &mut by_group)?;
             ask("restart")?;
@@ -65,12 +62,13 @@ fn run(cluster: &Cluster) -> Outcome {
             ask("kill")?;
             work.read_on("after the kill", &members, &mut by_group)
         })();
-        work.running.store(false, Ordering::Relaxed);
+        work.ended.store(true, Ordering::Relaxed);
         let sent = sending.join().map_err(|_| "the sender panicked")?;
-        outcome?;
+        // Why they failed says more than that they did.
         let sent = sent?;
-        let log = cluster.read(&topic, &[])?;
         reading.join().map_err(|_| "the reader panicked")??;
+        outcome?;
+        let log = cluster.read(&topic, &[])?;
         Ok::<_, Problem>((sent, log))
     })?;
     same(&by_partition(sent), &log)?;
@@ -134,8 +132,10 @@ impl Seen {
 }
 
 /// What sender and reader share with the check.
+#[derive(Default)]
 struct Work {
-    running: AtomicBool,
+    ended: AtomicBool,
+    failed: AtomicBool,
     sent: AtomicUsize,
     read: Mutex<Seen>,
 }
@@ -145,10 +145,17 @@ impl Work {
         self.read.lock().expect("nobody panics while it holds what was read")
     }
 
+    /// A failure ends the check at once.
+    fn note<T>(&self, outcome: Result<T, Problem>) -> Result<T, Problem> {
+        self.failed.fetch_or(outcome.is_err(), Ordering::Relaxed);
+        outcome
+    }
+
     fn read_on(&self, what: &str, members: &[Member], by_group: &mut Seen) -> Result<(), Problem> {
         let mark = self.sent.load(Ordering::Relaxed) + STEP;
         eventually(format_args!("{STEP} records read {what}"), || {
             by_group.look(members)?;
+            holds(!self.failed.load(Ordering::Relaxed), "sender or reader failed")?;
             Ok(by_group.highest.min(self.seen().highest) >= mark)
         })
     }
@@ -157,7 +164,7 @@ impl Work {
 /// Sends numbered records until told to stop; returns them with the offsets that they got.
 fn send(topic: &str, mut sender: Sender, work: &Work) -> Result<Vec<Record>, Problem> {
     let mut records = Vec::new();
-    while work.running.load(Ordering::Relaxed) {
+    while !work.ended.load(Ordering::Relaxed) {
         let number = records.len();
         let (key, value) = (format!("key {}", number % 50), format!("{number:09}"));
         let record = Record::new(
@@ -178,7 +185,7 @@ fn send(topic: &str, mut sender: Sender, work: &Work) -> Result<Vec<Record>, Pro
 }
 
 fn read(reader: &BaseConsumer, work: &Work) -> Result<(), Problem> {
-    while work.running.load(Ordering::Relaxed) {
+    while !work.ended.load(Ordering::Relaxed) {
         take(reader, work)?;
     }
     Ok(())
@@ -188,7 +195,12 @@ fn read(reader: &BaseConsumer, work: &Work) -> Result<(), Problem> {
 fn take(reader: &BaseConsumer, work: &Work) -> Result<(), Problem> {
     match reader.poll(Duration::from_millis(100)) {
         Some(Ok(message)) => work.seen().add(Record::read(&message)),
-        Some(Err(error)) if error.rdkafka_error_code() == Some(rdkafka::types::RDKafkaErrorCode::AllBrokersDown) => {}
+        // The broker is away; librdkafka comes back by itself.
+        Some(Err(error))
+            if matches!(
+                error.rdkafka_error_code(),
+                Some(Code::AllBrokersDown | Code::BrokerTransportFailure)
+            ) => {}
         Some(Err(error)) => return Err(error.into()),
         None => {}
     }

@@ -37,6 +37,8 @@ final class Client {
     static void command(String name, String bootstrap, List<String> rest) throws Exception {
         switch (name) {
             case "tools" -> tools(bootstrap, rest);
+            case "streams" -> only(bootstrap, rest, (cluster, checks) -> new WordCountCheck(cluster).register(checks));
+            case "connect" -> only(bootstrap, rest, (cluster, checks) -> new ConnectCheck(cluster).register(checks));
             case "write-files" -> files(bootstrap, transplant -> {
                 transplant.write(rest.get(0));
                 transplant.read(rest.get(0), Path.of(rest.get(1)));
@@ -55,6 +57,18 @@ final class Client {
     private static void files(String bootstrap, FilesStep step) throws Exception {
         try (Cluster cluster = new Cluster(bootstrap)) {
             step.run(new Transplant(cluster));
+        }
+    }
+
+    private interface Register {
+        void into(Cluster cluster, Checks checks);
+    }
+
+    private static void only(String bootstrap, List<String> filters, Register register) throws Exception {
+        try (Cluster cluster = new Cluster(bootstrap)) {
+            Checks checks = new Checks(System.out);
+            register.into(cluster, checks);
+            checks.run(1, filters);
         }
     }
 

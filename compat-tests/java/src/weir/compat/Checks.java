@@ -15,9 +15,6 @@ final class Checks {
     /** The checks of this kind run if the runner has said how the broker is restarted, and then no others. */
     static final String RESTART = "restart.";
 
-    /** Where to ask for a restart, or null. */
-    static final String CONTROL = System.getenv("WEIR_COMPAT_CONTROL");
-
     private final List<Check> checks = new ArrayList<>();
     private final PrintStream out;
 
@@ -32,7 +29,7 @@ final class Checks {
     /** Runs those whose name contains one of the filters (all without a filter). */
     void run(int threads, List<String> filters) throws InterruptedException {
         List<Check> chosen = checks.stream()
-                .filter(check -> check.name().startsWith(RESTART) == (CONTROL != null))
+                .filter(check -> check.name().startsWith(RESTART) == (Control.ADDRESS != null))
                 .filter(check -> filters.isEmpty() || filters.stream().anyMatch(check.name()::contains))
                 .toList();
         chosen.forEach(check -> line("PLAN", check.name()));

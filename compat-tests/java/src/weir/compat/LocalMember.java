@@ -58,7 +58,7 @@ final class LocalMember implements GroupMember, ConsumerRebalanceListener {
             consumer.commitSync();
             return true;
         } catch (CommitFailedException | RetriableException problem) {
-            if (Checks.CONTROL == null) {
+            if (Control.ADDRESS == null) {
                 throw problem;
             }
             return false;

@@ -14,6 +14,8 @@ import java.util.List;
  * with the newest version of kafka-clients, in the midst of all of Apache Kafka's jars, also:
  *
  * tools BOOTSTRAP RECORDS [FILTER]…  those of Kafka's own tools
+ * streams BOOTSTRAP [FILTER]…        Kafka Streams
+ * connect BOOTSTRAP [FILTER]…        Kafka Connect
  * write-files BOOTSTRAP TOPIC DUMP   fills a topic and dumps what can be read of it
  * create-topic BOOTSTRAP TOPIC       makes an empty one of the same shape
  * read-files BOOTSTRAP TOPIC DUMP    dumps what can be read of it

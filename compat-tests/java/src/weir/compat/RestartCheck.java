@@ -2,10 +2,6 @@ package weir.compat;
 
 import static weir.compat.Samples.utf8;
 
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStreamReader;
-import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,9 +28,6 @@ final class RestartCheck {
     private static final int PAUSE_MS = 4;
     private static final int STEP = 200;
 
-    /** The runner waits for all suites, and brokers take their time. */
-    private static final int ANSWER_MS = 300_000;
-
     private final Cluster cluster;
 
     RestartCheck(Cluster cluster) {
@@ -57,9 +50,9 @@ final class RestartCheck {
             Seen byAssignment = new Seen(() -> List.of(reader.drain()));
             Seen byGroup = new Seen(() -> List.of(one.drain(), other.drain()));
             readOn("at first", sender, byAssignment, byGroup);
-            ask("restart");
+            Control.ask("restart");
             readOn("after the restart", sender, byAssignment, byGroup);
-            ask("kill");
+            Control.ask("kill");
             readOn("after the kill", sender, byAssignment, byGroup);
 
             List<String> sent = sender.stop();
@@ -95,19 +88,6 @@ final class RestartCheck {
             return ends.entrySet().stream().allMatch(end -> committed.get(end.getKey()) != null
                     && committed.get(end.getKey()).offset() == end.getValue());
         });
-    }
-
-    /** Has the broker stopped in order (`restart`) or killed (`kill`), and returns when it serves again. */
-    static void ask(String command) throws IOException {
-        int colon = Checks.CONTROL.lastIndexOf(':');
-        try (Socket socket = new Socket(Checks.CONTROL.substring(0, colon),
-                Integer.parseInt(Checks.CONTROL.substring(colon + 1)))) {
-            socket.setSoTimeout(ANSWER_MS);
-            socket.getOutputStream().write((command + "\n").getBytes(StandardCharsets.UTF_8));
-            BufferedReader answer = new BufferedReader(
-                    new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
-            Expect.equal("ok", answer.readLine(), "answer to " + command);
-        }
     }
 
     private static final Comparator<String> BY_PARTITION =
@@ -156,7 +136,7 @@ final class RestartCheck {
 
         Sender(String topic) {
             producer = cluster.producer(Map.of("enable.idempotence", true, "acks", "all", "retries", Integer.MAX_VALUE,
-                    "delivery.timeout.ms", ANSWER_MS, "linger.ms", 5));
+                    "delivery.timeout.ms", Control.ANSWER_MS, "linger.ms", 5));
             thread = new Thread(() -> loop(topic), "sender");
             thread.setDaemon(true);
             thread.start();
