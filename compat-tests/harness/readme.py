@@ -11,20 +11,19 @@ AREAS = ("produce", "consume", "seek", "commit", "group", "admin", "error", "res
 
 
 def table(results: Results) -> str:
-    """A row for each client; how many checks of each area pass on all brokers."""
+    """A row for each client with how many checks of each area pass on all brokers; then one for each other suite."""
     cells = results.cells()
-    lines = ["| client | version | " + " | ".join(AREAS) + " |", "|---" * (len(AREAS) + 2) + "|"]
+    clients, others = [], []
     for suite in suites.SUITES.values():
         own = [(check, good) for (name, check), good in cells.items() if name == suite.name]
-        areas = [[good for check, good in own if check.split(".")[0] == area] for area in AREAS]
-        if any(areas):
-            lines.append(f"| {suite.client} | {suite.version()} | " + " | ".join(map(_cell, areas)) + " |")
-    for suite in suites.SUITES.values():
-        own = [good for (name, check), good in cells.items()
-               if name == suite.name and check.split(".")[0] not in AREAS]
-        if own:
-            lines.append(f"| {suite.client} | {suite.version()} | {_cell(own)} " + "| " * (len(AREAS) - 1) + "|")
-    return "\n".join(lines)
+        row = f"| {suite.client} | {suite.version()} | "
+        if suite.command and suite.profile:
+            areas = [[good for check, good in own if check.split(".")[0] == area] for area in AREAS]
+            clients.append(row + " | ".join(map(_cell, areas)) + " |")
+        else:
+            others.append(row + _cell([good for _, good in own]) + " |")
+    return "\n".join(["| client | version | " + " | ".join(AREAS) + " |", "|---" * (len(AREAS) + 2) + "|", *clients, "",
+                      "| tool | version | checks |", "|---|---|---|", *others])
 
 
 def _cell(passed: list[bool]) -> str:

@@ -34,7 +34,8 @@ final class Cluster implements AutoCloseable {
         this.bootstrap = bootstrap;
         this.admin = Admin.create(Map.of(
                 AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrap,
-                AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, (int) Expect.PATIENCE.toMillis()));
+                // It must not be below the time for one request, 30 s.
+                AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, (int) Math.max(30_000, Expect.PATIENCE.toMillis())));
     }
 
     /** Whether it is Weir: it has properties of its own. */
