@@ -46,5 +46,5 @@ def prove(suite: Suite, mode: str, every: int, kind: str, directory: Path, optio
     spoiled = spoiler.spoiled.total()
     good = not red if mode == "none" else bool(red) and spoiled >= LEAST
     places = ", ".join(f"{count} in {place}" for place, count in spoiler.spoiled.items())
-    return Verdict(good, f"{suite.name} behind {mode} on {kind}: {spoiled} of {spoiler.seen} records spoiled ({places}); "
-                         f"{len(results.all) - len(red)} checks passed, failed: {', '.join(red) or 'none'}")
+    return Verdict(good, f"{suite.name} behind {mode} on {kind}: {spoiled} of {spoiler.seen} records spoiled "
+                         f"({places}); {len(results.all) - len(red)} checks passed, failed: {', '.join(red) or 'none'}")

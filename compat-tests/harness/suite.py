@@ -61,8 +61,8 @@ class Run:
     def program(self, suite: str, command: list[str]) -> None:
         """Runs a program that reports checks; its last arguments name the checks to run, all if none does.
 
-        What fails on Apache Kafka is a check that does not wait long enough for it on this machine, or is wrong: it gets
-        a second run. What fails on Weir has failed.
+        What fails on Apache Kafka is a check that does not wait long enough for it on this machine, or is wrong: it
+        gets a second run. What fails on Weir has failed.
         """
         self._program(suite, command + self.options.filters)
         failed = self.failed(suite)
@@ -80,7 +80,8 @@ class Run:
         """Runs the program's restart checks, which ask `control` to restart the broker."""
         self._program(suite, command, f"{suite}-restart.log", {"WEIR_COMPAT_CONTROL": control})
 
-    def _program(self, suite: str, command: list[str], log: str = "", environment: dict[str, str] | None = None) -> None:
+    def _program(self, suite: str, command: list[str], log: str = "",
+                 environment: dict[str, str] | None = None) -> None:
         settings = {"WEIR_COMPAT_VOLUME": str(self.options.volume), "WEIR_COMPAT_PATIENCE": str(self.options.patience),
                     "WEIR_COMPAT_DIRECTORY": str(self.directory)}
         run_program(command, self.kind, suite, self.results, self.directory / (log or f"{suite}.log"), SUITE_SECONDS,

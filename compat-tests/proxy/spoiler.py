@@ -68,7 +68,7 @@ class Spoiler:
             return content
         before = self.seen
         self.seen += batch.count
-        # Of a batch of one nothing can be dropped (a batch without records is another thing) or swapped: the next is hit.
+        # Of a batch of one nothing can be swapped, or dropped (none is left without records): the next batch is hit.
         if self.seen < self._next or batch.count < 2:
             return content
         index = max(0, self._next - before - 1)

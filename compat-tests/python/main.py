@@ -1,5 +1,5 @@
-"""Runs the checks of one client: main.py confluent|kafka-python|aiokafka|kcat BOOTSTRAP [FILTER]…, or one member of a group
-in a process of its own, which can be killed: main.py member BOOTSTRAP CLIENT GROUP TOPIC CONFIGS-AS-JSON."""
+"""Runs the checks of one client: main.py confluent|kafka-python|aiokafka|kcat BOOTSTRAP [FILTER]…, or one member of a
+group in a process of its own, which can be killed: main.py member BOOTSTRAP CLIENT GROUP TOPIC CONFIGS-AS-JSON."""
 
 import json
 import sys

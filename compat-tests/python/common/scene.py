@@ -103,8 +103,12 @@ class Scene:
         for name, share in shares.items():
             same(sorted((text for text in expected if partition_of(text) in share), key=place),
                  sorted(found[name], key=place))
-        eventually("the round is committed", lambda: set(self.cluster.committed(self.group, self.topic, PARTITIONS).values())
-                   == {self._produced // PARTITIONS})
+
+        def committed() -> bool:
+            offsets = self.cluster.committed(self.group, self.topic, PARTITIONS)
+            return set(offsets.values()) == {self._produced // PARTITIONS}
+
+        eventually("the round is committed", committed)
 
     def _produce_round(self) -> list[str]:
         lines: list[str] = []

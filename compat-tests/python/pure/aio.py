@@ -12,8 +12,6 @@ from aiokafka.errors import KafkaError, for_code
 from common.checks import PATIENCE_SECONDS
 from common.lines import Record
 
-__all__ = ["Client", "KafkaError"]
-
 _loop = asyncio.new_event_loop()
 threading.Thread(target=_loop.run_forever, daemon=True).start()
 
@@ -37,8 +35,7 @@ class Client:
     """Makes producers and consumers, and does what an admin does."""
 
     name = "aiokafka"
-    # What it cannot do.
-    takes_null_headers = False
+    # What it can do.
     has_cooperative = False
     has_async_commit = False
     has_group_admin = False

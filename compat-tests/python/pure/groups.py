@@ -63,7 +63,7 @@ def _cooperative(bench: Bench) -> str:
 
 
 def _static(bench: Bench) -> str:
-    """A static member that comes back within its session disturbs nobody; one that does not is replaced when it expires.
+    """A static member that comes back within its session disturbs nobody; one that does not is replaced.
 
     (That a second one with its name drives it out these clients do not tell.)
     """

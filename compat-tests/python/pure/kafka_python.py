@@ -1,9 +1,7 @@
 """kafka-python, as the checks use it."""
 
-import uuid
-
-from kafka import (ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetSpec, TopicPartition,
-                   errors)
+from kafka import (ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetSpec,
+                   TopicPartition, errors)
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
@@ -13,18 +11,16 @@ from kafka.structs import OffsetAndMetadata
 from common.checks import PATIENCE_SECONDS
 from common.lines import Record
 
-__all__ = ["Client", "KafkaError"]
-
 
 class Client:
     """Makes producers and consumers, and does what an admin does."""
 
     name = "kafka-python"
-    # What it cannot do.
-    takes_null_headers = False
+    # What it can do.
     has_cooperative = True
     has_async_commit = True
     has_group_admin = True
+    # `committed` tells the metadata too; each answer tells the timestamp of its record.
     keeps_metadata = True
     answers_timestamps = True
     invalid_record = 87
@@ -166,9 +162,6 @@ class Admin:
         return sorted((part["partition_index"], part["leader_id"], list(part["replica_nodes"]), list(part["isr_nodes"]))
                       for part in found["partitions"])
 
-    def topic_id(self, topic: str) -> uuid.UUID:
-        return self._raw.describe_topics([topic])[0]["topic_id"]
-
     def cluster(self) -> tuple:
         """The cluster's id, the nodes' numbers and addresses, the controller."""
         found = self._raw.describe_cluster()
@@ -191,7 +184,8 @@ class Admin:
 
     def list_offsets(self, parts: dict) -> dict:
         """Offsets of pairs of topic and number, each earliest, latest, max_timestamp or a time."""
-        specs = {"earliest": OffsetSpec.EARLIEST, "latest": OffsetSpec.LATEST, "max_timestamp": OffsetSpec.MAX_TIMESTAMP}
+        specs = {"earliest": OffsetSpec.EARLIEST, "latest": OffsetSpec.LATEST,
+                 "max_timestamp": OffsetSpec.MAX_TIMESTAMP}
         asked = {TopicPartition(*part): specs.get(what, what) for part, what in parts.items()}
         found = self._raw.list_partition_offsets(asked)
         return {(part.topic, part.partition): (answer.offset, answer.timestamp) for part, answer in found.items()}

@@ -31,8 +31,8 @@ impl Checks {
         self.0.push((name.into(), Box::new(body)));
     }
 
-    /// Runs those whose name contains one of the texts (all without one): restart checks if the runner has said where to
-    /// ask for a restart, else all others.
+    /// Runs those whose name contains one of the texts (all without one): restart checks if the runner has said where
+    /// to ask for a restart, else all others.
     pub fn run(&self, threads: usize, texts: &[String]) {
         let restarts = control().is_some();
         let chosen: Vec<_> = self

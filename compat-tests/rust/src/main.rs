@@ -1,5 +1,5 @@
-//! The checks of rdkafka, the Rust client: `rdkafka-suite BOOTSTRAP [TEXT]…`, or one member of a group in a process of its
-//! own, which can be killed: `rdkafka-suite member BOOTSTRAP TOPIC [NAME=VALUE]…`.
+//! The checks of rdkafka, the Rust client: `rdkafka-suite BOOTSTRAP [TEXT]…`, or one member of a group in a process of
+//! its own, which can be killed: `rdkafka-suite member BOOTSTRAP TOPIC [NAME=VALUE]…`.
 
 mod admin;
 mod checks;

@@ -118,7 +118,8 @@ final class WordCountCheck {
         Expect.eventually("all words are counted " + what, () -> {
             consumer.poll(Duration.ofMillis(200)).forEach(record -> counted.put(
                     new String(record.key(), StandardCharsets.UTF_8), ByteBuffer.wrap(record.value()).getLong()));
-            return sent.entrySet().stream().allMatch(word -> counted.getOrDefault(word.getKey(), 0L) >= word.getValue());
+            return sent.entrySet().stream()
+                    .allMatch(word -> counted.getOrDefault(word.getKey(), 0L) >= word.getValue());
         });
         Expect.equal(sent.keySet(), counted.keySet(), "words " + what);
     }
