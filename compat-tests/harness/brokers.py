@@ -1,6 +1,7 @@
 """Brokers under test, each with the same settings, data in a directory of its own and free ports on the loopback.
 
-`with Kafka(...) as broker:` starts one and always stops it; `stop` and `start` may be used in between.
+`with Kafka(...) as broker:` starts one and always stops it; `stop`, `kill` and `start` may be used in between, and it
+comes back at the same address.
 """
 
 import shutil
@@ -43,24 +44,36 @@ PROFILES = {
         # Hundreds of sequences leave sessions behind; none may be put out by another's.
         "max.incremental.fetch.session.cache.slots": "100000",
     },
+    # It restarts while it is used.
+    "restart": COMMON | {"auto.create.topics.enable": "false"},
 }
 
 
 class Broker:
-    """A broker process, its data directory, its log, and, while it runs, its address."""
+    """A broker process, its data directory, its log, and, while it runs, its address.
+
+    With `advertise` clients are told to connect to that address, where somebody stands between them and the broker;
+    `listens` is the broker's own.
+    """
 
     name: str
     # How a broker ends that was asked to; Java's way is the signal's number and 128.
     good_exits: tuple[int, ...]
     stop_seconds: float
 
-    def __init__(self, directory: Path, settings: dict[str, str]):
+    def __init__(self, directory: Path, settings: dict[str, str], advertise: str = ""):
         self.directory = directory
         self.settings = settings
+        self.advertise = advertise
         self.log = directory / f"{self.name}.log"
         self.process: subprocess.Popen | None = None
-        self.bootstrap = ""
+        self.listens = ""
         directory.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def bootstrap(self) -> str:
+        """The address for clients."""
+        return self.advertise or self.listens
 
     @property
     def data(self) -> Path:
@@ -118,8 +131,10 @@ class Weir(Broker):
             raise Failure(f"there is no {self.binary}; build it with: cargo build --release")
         ready = self.directory / "ready"
         ready.unlink(missing_ok=True)
-        command = [str(self.binary), "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
-                   "--data-dir", str(self.data)]
+        command = [str(self.binary), "serve", "--listen", self.listens or "127.0.0.1:0",
+                   "--admin-listen", "127.0.0.1:0", "--data-dir", str(self.data)]
+        if self.advertise:
+            command += ["--advertise", self.advertise]
         for key, value in self.settings.items():
             command += ["--set", f"{key}={value}"]
         with open(ready, "wb") as output:
@@ -128,7 +143,7 @@ class Weir(Broker):
             line = await_line(self.process, ready, "weir ready", READY_SECONDS)
         except Failure as problem:
             raise Failure(f"{problem}\n{tail(self.log)}") from None
-        self.bootstrap = dict(word.split("=", 1) for word in line.split() if "=" in word)["kafka"]
+        self.listens = dict(word.split("=", 1) for word in line.split() if "=" in word)["kafka"]
 
 
 class Kafka(Broker):
@@ -139,6 +154,8 @@ class Kafka(Broker):
     stop_seconds = 300
     attempts = 3
     formatted: Path | None = None
+    _starts = 0
+    _ports: list[int] | None = None
 
     def start(self) -> None:
         for attempt in range(self.attempts):
@@ -146,20 +163,25 @@ class Kafka(Broker):
                 return self._start()
             except Failure as problem:
                 self.kill()
-                # Somebody else may have taken a port between our look and Kafka's bind.
-                if "Address already in use" not in str(problem) or attempt + 1 == self.attempts:
+                # Somebody else may have taken a port between our look and Kafka's bind. Who restarts needs the old one.
+                if "Address already in use" not in str(problem) or attempt + 1 == self.attempts or self.listens:
                     raise
+                self._ports = None
 
     def _start(self) -> None:
-        port, controller = free_ports(2)
+        if self._ports is None:
+            self._ports = free_ports(2)
+        port, controller = self._ports
         properties = self.directory / "server.properties"
         properties.write_text("".join(f"{key}={value}\n" for key, value in self._properties(port, controller).items()))
         if not self.data.exists():
             self._format(properties)
-        self.log.unlink(missing_ok=True)
+        if self.log.exists():
+            self._starts += 1
+            self.log.rename(self.directory / f"{self.name}-{self._starts}.log")
         self.process = start(java.kafka("kafka.Kafka", str(properties), heap="1g"), self.log)
         await_line(self.process, self.log, "Kafka Server started", READY_SECONDS)
-        self.bootstrap = f"127.0.0.1:{port}"
+        self.listens = f"127.0.0.1:{port}"
 
     def _format(self, properties: Path) -> None:
         """Makes an empty data directory: by Kafka's tool the first time in a run, then by copying what that made."""
@@ -178,7 +200,7 @@ class Kafka(Broker):
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
             "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "advertised.listeners": f"PLAINTEXT://{self.advertise or f'127.0.0.1:{port}'}",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": str(self.data),
             "transaction.state.log.replication.factor": "1",

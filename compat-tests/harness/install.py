@@ -19,28 +19,42 @@ DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 def libs() -> None:
     """Apache Kafka's jars: broker, clients and tools."""
     pom = paths.SOURCES / "kafka" / "pom.xml"
+    when_changed("libs", [pom], lambda: _copy_jars(pom, paths.LIBS))
 
-    def copy() -> None:
-        shutil.rmtree(paths.LIBS, ignore_errors=True)
-        run([java.binary("mvn"), "-q", "-B", "-f", str(pom), DEPENDENCY_PLUGIN, f"-DoutputDirectory={paths.LIBS}"],
-            paths.TARGET / "maven.log", "fetching Apache Kafka's jars with Maven")
 
-    _when_changed("libs", [pom], copy)
+def _copy_jars(pom: Path, target: Path, *options: str) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    run([java.binary("mvn"), "-q", "-B", "-f", str(pom), *options, DEPENDENCY_PLUGIN, f"-DoutputDirectory={target}"],
+        paths.TARGET / f"{target.parent.name}-maven.log", f"fetching the jars of {pom.parent.name} with Maven")
 
 
 def classes() -> None:
-    """The Java side of the suites."""
+    """The Java side of the suites, with the newest kafka-clients."""
     libs()
-    sources = sorted((paths.SOURCES / "java").rglob("*.java"))
+    pom = paths.SOURCES / "kafka" / "pom.xml"
+    _compile("classes", ["src", "4.3"], pom, paths.LIBS, paths.CLASSES)
+
+
+def old_classes(version: str) -> None:
+    """The same for an older kafka-clients, whose own jars it gets."""
+    pom = paths.SOURCES / "java" / "pom.xml"
+    libs = paths.old_libs(version)
+    when_changed(f"java-{version}-libs", [pom], lambda: _copy_jars(pom, libs, f"-Dkafka.version={version}"))
+    _compile(f"java-{version}", ["src", paths.OLD_CLIENTS[version]], pom, libs, paths.old_classes(version))
+
+
+def _compile(name: str, folders: list[str], pom: Path, libs: Path, target: Path) -> None:
+    sources = sorted(path for folder in folders for path in (paths.SOURCES / "java" / folder).rglob("*.java"))
 
     def compile_all() -> None:
-        shutil.rmtree(paths.CLASSES, ignore_errors=True)
-        paths.CLASSES.mkdir(parents=True)
-        run([java.binary("javac"), *(f"-J{flag}" for flag in java.SHORT_LIVED), "-Xlint:all,-try,-path", "-Werror",
-             "-d", str(paths.CLASSES), "-cp", f"{paths.LIBS}/*", *map(str, sources)], paths.TARGET / "javac.log",
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        # What old versions have is deprecated in newer ones, and the other way round.
+        run([java.binary("javac"), *(f"-J{flag}" for flag in java.SHORT_LIVED), "-Xlint:all,-try,-path,-deprecation",
+             "-Werror", "-d", str(target), "-cp", f"{libs}/*", *map(str, sources)], paths.TARGET / "javac.log",
             "compiling the Java suites")
 
-    _when_changed("classes", [paths.SOURCES / "kafka" / "pom.xml", *sources], compile_all)
+    when_changed(name, [pom, *sources], compile_all)
 
 
 def venv() -> None:
@@ -54,7 +68,39 @@ def venv() -> None:
         run([str(paths.VENV / "bin" / "pip"), "install", "-q", "-r", str(requirements)], log,
             "installing the Python clients")
 
-    _when_changed("venv", [requirements], create)
+    when_changed("venv", [requirements], create)
+
+
+def rust() -> None:
+    """The Rust suite, a workspace of its own; librdkafka comes with its crate and is compiled."""
+    folder = paths.SOURCES / "rust"
+
+    def build() -> None:
+        run(["cargo", "build", "--locked", "--manifest-path", str(folder / "Cargo.toml"), "--target-dir",
+             str(paths.RUST)], paths.TARGET / "cargo.log", "compiling the Rust suite")
+
+    when_changed("rust", [folder / "Cargo.toml", folder / "Cargo.lock", *sorted(folder.rglob("*.rs"))], build)
+
+
+def rust_version(crate: str) -> str:
+    """The locked version of a crate of the Rust suite."""
+    lock = (paths.SOURCES / "rust" / "Cargo.lock").read_text()
+    return lock.split(f'name = "{crate}"\nversion = "')[1].split('"')[0]
+
+
+def requirement(package: str) -> str:
+    """The pinned version of a Python package."""
+    for line in (paths.SOURCES / "python" / "requirements.txt").read_text().splitlines():
+        name, _, version = line.partition("==")
+        if name == package:
+            return version
+    raise Failure(f"{package} is not pinned in requirements.txt")
+
+
+def kafka_version() -> str:
+    """The version of Apache Kafka that is the reference."""
+    text = (paths.SOURCES / "kafka" / "pom.xml").read_text()
+    return text.split("<kafka.version>")[1].split("<")[0]
 
 
 def kcat() -> None:
@@ -74,8 +120,8 @@ def kcat() -> None:
         run(install, log, "apt-get install kcat", env=environment)
 
 
-def _when_changed(name: str, inputs: list[Path], step) -> None:
-    """Runs the step unless it already succeeded with the same inputs."""
+def when_changed(name: str, inputs: list[Path], step) -> None:
+    """Runs the step unless it already succeeded with the same inputs. For all suites: what they build is made once."""
     digest = hashlib.sha256(sys.version.encode())
     for path in inputs:
         digest.update(str(path).encode() + b"\0" + path.read_bytes())

@@ -22,8 +22,10 @@ def kafka(main: str, *arguments: str, heap: str = "512m") -> list[str]:
     return [binary("java"), *SHORT_LIVED, f"-Xmx{heap}", logging, "-cp", f"{paths.LIBS}/*", main, *arguments]
 
 
-def ours(*arguments: str, heap: str = "512m") -> list[str]:
-    """A command line for the Java side of these tests."""
-    logging = f"-Dlog4j2.configurationFile={paths.SOURCES / 'java' / 'log4j2.xml'}"
-    return [binary("java"), *SHORT_LIVED, f"-Xmx{heap}", logging, "-cp", f"{paths.CLASSES}:{paths.LIBS}/*",
-            "weir.compat.Main", *arguments]
+def ours(*arguments: str, heap: str = "512m", version: str = "") -> list[str]:
+    """A command line for the Java side of these tests, with the newest kafka-clients or another version."""
+    logging = [f"-Dlog4j2.configurationFile={paths.SOURCES / 'java' / 'log4j2.xml'}",
+               "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"]
+    path = (f"{paths.old_classes(version)}:{paths.old_libs(version)}/*" if version else
+            f"{paths.CLASSES}:{paths.LIBS}/*")
+    return [binary("java"), *SHORT_LIVED, f"-Xmx{heap}", *logging, "-cp", path, "weir.compat.Main", *arguments]

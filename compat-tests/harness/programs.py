@@ -1,4 +1,6 @@
-"""Suites that are programs of their own, in any language. They print two kinds of lines, fields between tabs:
+"""Suites that are programs of their own, in any language; README.md says what they are given.
+
+They print two kinds of lines, fields between tabs:
 
     PLAN   name                      each check that will run
     CHECK  name  ok|fail  ms  detail  how one ended
@@ -6,6 +8,7 @@
 
 import selectors
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -15,10 +18,14 @@ from .results import Result, Results
 # The name of a result that concerns no single check.
 WHOLE_PROGRAM = "(the program)"
 
+# Set when the runner is being ended: programs are ended too.
+ending = threading.Event()
 
-def run_program(command: list[str], broker: str, suite: str, results: Results, log: Path, seconds: float) -> None:
+
+def run_program(command: list[str], broker: str, suite: str, results: Results, log: Path, seconds: float,
+                environment: dict[str, str]) -> None:
     """Runs a suite, its results as they come; a planned check without a result has failed."""
-    process = start(command, log, stdout=subprocess.PIPE)
+    process = start(command, log, stdout=subprocess.PIPE, env=environment)
     planned: dict[str, bool] = {}
     end = time.monotonic() + seconds
     try:
@@ -48,9 +55,9 @@ def _lines(process: subprocess.Popen, end: float):
     selector = selectors.DefaultSelector()
     selector.register(process.stdout, selectors.EVENT_READ)
     pending = b""
-    while (left := end - time.monotonic()) > 0:
-        if not selector.select(timeout=left):
-            return
+    while time.monotonic() < end and not ending.is_set():
+        if not selector.select(timeout=1):
+            continue
         chunk = process.stdout.read1(65536)
         if not chunk:
             return

@@ -1,89 +1,15 @@
 """The suites, and the order in which they share brokers.
 
-The suites of one profile use one broker, one after the other. When it has stopped, `files` looks at what it wrote.
+All suites of one profile use one broker, some of them at a time. When it has stopped, `files` looks at what it wrote.
+Restart checks of all suites share one more broker.
 """
 
 import shutil
-import time
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Callable
+from concurrent.futures import ThreadPoolExecutor
 
-from . import brokers, files, install, java, paths
-from .process import Failure
-from .programs import WHOLE_PROGRAM, run_program
-from .results import Result, Results
-
-SUITE_SECONDS = 1800
-
-
-@dataclass
-class Run:
-    """One pass of the chosen suites over one kind of broker."""
-
-    kind: str
-    directory: Path
-    records: int
-    filters: list[str]
-    results: Results
-
-    def check(self, suite: str, name: str, body: Callable[[], str], always: bool = False) -> None:
-        """Runs one check in this process and notes its result; `always` even if it was not asked for by name."""
-        if not always and self.filters and not any(text in name for text in self.filters):
-            return
-        start = time.monotonic()
-        try:
-            ok, detail = True, body()
-        except (AssertionError, Failure, OSError, ValueError) as problem:
-            ok, detail = False, " / ".join(str(problem).splitlines()) or repr(problem)
-        self.results.add(Result(self.kind, suite, name, ok, int((time.monotonic() - start) * 1000), detail))
-
-    def program(self, suite: str, command: list[str]) -> None:
-        """Runs a program that reports checks; its last arguments name the checks to run, all if none does.
-
-        What fails on Apache Kafka is a check that does not wait long enough for it on this machine, or is wrong: it gets
-        a second run. What fails on Weir has failed.
-        """
-        self._program(suite, command + self.filters)
-        failed = [result.check for result in self.results.failures(self.kind, suite)] if self.kind == "kafka" else []
-        if failed:
-            print(f"again: {', '.join(failed)}", flush=True)
-            names = self.filters if WHOLE_PROGRAM in failed else failed
-            self.results.forget(self.kind, suite, names)
-            self._program(suite, command + names)
-
-    def _program(self, suite: str, command: list[str]) -> None:
-        run_program(command, self.kind, suite, self.results, self.directory / f"{suite}.log", SUITE_SECONDS)
-
-
-@dataclass(frozen=True)
-class Suite:
-    """A client or tool, what it needs, and how it is run against a broker."""
-
-    name: str
-    about: str
-    profile: str
-    prepare: Callable[[], None]
-    run: Callable[[Run, brokers.Broker], None]
-    # What is done once the broker has stopped, with the files it left.
-    after: Callable[[Run, brokers.Broker], None] | None = None
-
-
-def _java(run: Run, broker: brokers.Broker) -> None:
-    run.program("java", java.ours("matrix", broker.bootstrap))
-
-
-def _prepare_python() -> None:
-    install.libs()
-    install.venv()
-
-
-def _confluent(run: Run, broker: brokers.Broker) -> None:
-    run.program("python", _python("confluent", broker.bootstrap))
-
-
-def _tools(run: Run, broker: brokers.Broker) -> None:
-    run.program("tools", java.ours("tools", broker.bootstrap, str(run.records), heap="2g"))
+from . import brokers, files, go, install, java, javascript, paths, programs
+from .control import Control
+from .suite import RESTART, Run, Suite
 
 
 def _write_files(run: Run, broker: brokers.Broker) -> None:
@@ -96,13 +22,23 @@ def _check_files(run: Run, broker: brokers.Broker) -> None:
     run.check("files", "files.transplant", lambda: files.check_transplant(broker))
 
 
+def _tools(run: Run, broker: brokers.Broker) -> None:
+    run.program("tools", java.ours("tools", broker.bootstrap, str(run.options.records), heap="2g"))
+
+
+def _prepare_python() -> None:
+    install.libs()
+    install.venv()
+
+
 def _prepare_kcat() -> None:
     _prepare_python()
     install.kcat()
 
 
-def _kcat(run: Run, broker: brokers.Broker) -> None:
-    run.program("kcat", _python("kcat", broker.bootstrap))
+def _python(client: str):
+    return lambda bootstrap: [str(paths.VENV / "bin" / "python"), "-B", str(paths.SOURCES / "python" / "main.py"),
+                              client, bootstrap]
 
 
 def _differential(run: Run, broker: brokers.Broker) -> None:
@@ -111,41 +47,102 @@ def _differential(run: Run, broker: brokers.Broker) -> None:
                                  "differential.suite", run.kind, broker.bootstrap, str(answers)])
 
 
-def _python(*arguments: str) -> list[str]:
-    return [str(paths.VENV / "bin" / "python"), "-B", str(paths.SOURCES / "python" / "main.py"), *arguments]
+def _old_java(version: str) -> Suite:
+    return Suite(f"java-{version}", "Java kafka-clients", lambda: version, lambda: install.old_classes(version),
+                 lambda bootstrap: java.ours("matrix", bootstrap, version=version))
 
 
 SUITES = {suite.name: suite for suite in [
-    Suite("java", "kafka-clients 4.3.0: produce, consume, groups, admin calls, errors", "matrix", install.classes,
-          _java),
-    Suite("python", "confluent-kafka-python: the same", "matrix", _prepare_python, _confluent),
-    Suite("kcat", "Debian's kcat: the same but for admin calls", "matrix", _prepare_kcat, _kcat),
-    Suite("files", "DumpLogSegments over all that the broker wrote, and Apache Kafka started with its files", "matrix",
-          install.classes, _write_files, _check_files),
-    Suite("tools", "Kafka's perf, console and verifiable producer and consumer; topics create themselves", "tools",
-          install.classes, _tools),
-    Suite("differential", "request sequences, answers compared with Kafka's field by field", "differential",
-          _prepare_python, _differential),
+    Suite("java", "Java kafka-clients", install.kafka_version, install.classes,
+          lambda bootstrap: java.ours("matrix", bootstrap)),
+    *map(_old_java, paths.OLD_CLIENTS),
+    Suite("python", "confluent-kafka-python", lambda: install.requirement("confluent-kafka"), _prepare_python,
+          _python("confluent")),
+    Suite("kafka-python", "kafka-python", lambda: install.requirement("kafka-python"), _prepare_python,
+          _python("kafka-python")),
+    Suite("aiokafka", "aiokafka", lambda: install.requirement("aiokafka"), _prepare_python, _python("aiokafka")),
+    Suite("kcat", "kcat", lambda: "1.7.1 (Debian 12)", _prepare_kcat, _python("kcat")),
+    Suite("rust", "rdkafka (Rust)", lambda: install.rust_version("rdkafka"), install.rust,
+          lambda bootstrap: [str(paths.RUST / "debug" / "rdkafka-suite"), bootstrap]),
+    *go.SUITES,
+    *javascript.SUITES,
+    Suite("streams", "Kafka Streams", install.kafka_version, install.classes,
+          lambda bootstrap: java.ours("streams", bootstrap), profile=None),
+    Suite("connect", "Kafka Connect, file source and sink", install.kafka_version, install.classes,
+          lambda bootstrap: java.ours("connect", bootstrap), profile=None),
+    Suite("files", "DumpLogSegments, and Apache Kafka on our files", install.kafka_version, install.classes,
+          body=_write_files, after=_check_files, restarts=False),
+    Suite("tools", "Kafka's perf, console and verifiable tools", install.kafka_version, install.classes, body=_tools,
+          profile="tools", restarts=False),
+    Suite("differential", "Request sequences of our own", install.kafka_version, _prepare_python, body=_differential,
+          profile="differential", restarts=False),
 ]}
 
 
 def run_all(chosen: list[Suite], run: Run) -> None:
     """Starts a broker for each profile that is needed and runs its suites."""
     run.directory.mkdir(parents=True)
-    for profile, settings in brokers.PROFILES.items():
-        members = [suite for suite in chosen if suite.profile == profile]
+    for profile in brokers.PROFILES:
+        members = [suite for suite in chosen if _runs(suite, profile, run)]
         if not members:
             continue
-        with brokers.BROKERS[run.kind](run.directory / profile, settings) as broker:
-            for suite in members:
-                suite.run(run, broker)
+        with brokers.BROKERS[run.kind](run.directory / profile, brokers.PROFILES[profile]) as broker:
+            if profile == "restart":
+                run_restarts(members, run, broker)
+            else:
+                run_side_by_side(members, run, broker)
             run.check("broker", f"broker.stops_{profile}", broker.stop, always=True)
         for suite in members:
             if suite.after:
                 suite.after(run, broker)
 
 
-def remove(directory: Path) -> None:
+def _runs(suite: Suite, profile: str, run: Run) -> bool:
+    """Whether a suite has something to do on a broker of this profile."""
+    of_restarts = [text in RESTART or text.startswith(RESTART) for text in run.options.filters]
+    if profile == "restart":
+        return suite.restarts and (not of_restarts or any(of_restarts))
+    return suite.profile == profile and (not of_restarts or not all(of_restarts))
+
+
+def run_side_by_side(members: list[Suite], run: Run, broker: brokers.Broker) -> None:
+    """Runs some suites at a time on one broker."""
+    with ThreadPoolExecutor(run.options.jobs) as pool:
+        try:
+            # A suite that could not be run raises here.
+            for future in [pool.submit(suite.run, run, broker) for suite in members]:
+                future.result()
+        except BaseException:
+            programs.ending.set()
+            raise
+
+
+def run_restarts(members: list[Suite], run: Run, broker: brokers.Broker) -> None:
+    """Runs the restart checks of all suites at once, and once more what failed on Apache Kafka."""
+    _restart_once(members, run, broker)
+    again = [suite for suite in members if any(check.startswith(RESTART) for check in run.failed(suite.name))]
+    if again and run.options.again:
+        for suite in again:
+            print(f"again: {suite.name} {RESTART}", flush=True)
+            run.results.forget(run.kind, suite.name, [RESTART])
+        _restart_once(again, run, broker)
+
+
+def _restart_once(members: list[Suite], run: Run, broker: brokers.Broker) -> None:
+    control = Control(broker)
+    with ThreadPoolExecutor(len(members)) as pool:
+        try:
+            futures = [pool.submit(run.restart_program, suite.name, suite.command(broker.bootstrap), control.address)
+                       for suite in members]
+            control.serve(lambda: sum(not future.done() for future in futures))
+            for future in futures:
+                future.result()
+        except BaseException:
+            programs.ending.set()
+            raise
+
+
+def remove(directory) -> None:
     """Removes the files of a run."""
     shutil.rmtree(directory, ignore_errors=True)
     if not any(paths.RUNS.iterdir()):

@@ -3,7 +3,8 @@
 import time
 import uuid
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
+from confluent_kafka import (OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartitions, Message, Producer,
+                             TopicPartition)
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from .checks import PATIENCE_SECONDS, equal, eventually, true
@@ -43,6 +44,12 @@ class Cluster:
                 return False
 
         eventually(f"{topic} leads", lead)
+
+    def committed(self, group: str, topic: str, partitions: int) -> dict[int, int]:
+        """What a group has committed for each partition, -1 for nothing."""
+        answer = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result()
+        offsets = {part.partition: part.offset for part in answer.topic_partitions if part.topic == topic}
+        return {number: offsets.get(number, -1) for number in range(partitions)}
 
     def producer(self, **configs) -> Producer:
         """Names of settings are written with underscores."""

@@ -1,9 +1,14 @@
 """Records to produce: the same ones for the same seed, but for their timestamps."""
 
+import os
 import random
 import time
 
 from .lines import Record
+
+
+# How many records produce.volume sends.
+VOLUME = int(os.environ.get("WEIR_COMPAT_VOLUME", "5000"))
 
 
 def now_ms() -> int:

@@ -3,7 +3,7 @@
 import time
 from typing import Callable, Protocol
 
-from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions
+from confluent_kafka import ConsumerGroupState
 
 from .checks import PATIENCE_SECONDS, equal, eventually, true
 from .cluster import Cluster, produce
@@ -103,13 +103,12 @@ class Scene:
         for name, share in shares.items():
             same(sorted((text for text in expected if partition_of(text) in share), key=place),
                  sorted(found[name], key=place))
-        eventually("the round is committed", lambda: set(self._committed().values()) == {self._produced // PARTITIONS})
 
-    def _committed(self) -> dict[int, int]:
-        request = [ConsumerGroupTopicPartitions(self.group)]
-        answer = self.cluster.admin.list_consumer_group_offsets(request)[self.group].result()
-        offsets = {part.partition: part.offset for part in answer.topic_partitions}
-        return {number: offsets.get(number, -1) for number in range(PARTITIONS)}
+        def committed() -> bool:
+            offsets = self.cluster.committed(self.group, self.topic, PARTITIONS)
+            return set(offsets.values()) == {self._produced // PARTITIONS}
+
+        eventually("the round is committed", committed)
 
     def _produce_round(self) -> list[str]:
         lines: list[str] = []

@@ -9,7 +9,8 @@ from common.samples import records
 
 
 def register(checks: Checks, cluster: Cluster) -> None:
-    for name, body in (("sync", _sync), ("async", _async), ("resume", _resume), ("auto", _auto), ("reset", _reset)):
+    for name, body in (("sync", _sync), ("async", _async), ("resume", _resume), ("auto", _auto), ("reset", _reset),
+                       ("lag", _lag)):
         checks.add(f"commit.{name}", lambda body=body: body(cluster))
 
 
@@ -113,3 +114,26 @@ def _reset(cluster: Cluster) -> str:
     equal(KafkaError._AUTO_OFFSET_RESET, errors[0].code(), "error")
     failing.close()
     return "3 policies"
+
+
+def _lag(cluster: Cluster) -> str:
+    """The end of each partition less what the group has committed, before and after more comes."""
+    topic = cluster.topic("commit-lag", 3)
+    group = cluster.name("commit-lag")
+    cluster.send(topic, records(3, 300, 3))
+    consumer = cluster.consumer(group_id=group)
+    consumer.commit(offsets=[TopicPartition(topic, 0, 40), TopicPartition(topic, 1, 100), TopicPartition(topic, 2, 0)],
+                    asynchronous=False)
+
+    def lags() -> list[int]:
+        committed = consumer.committed([TopicPartition(topic, number) for number in range(3)], timeout=PATIENCE_SECONDS)
+        return [consumer.get_watermark_offsets(part, timeout=PATIENCE_SECONDS)[1] - part.offset for part in committed]
+
+    equal([60, 0, 100], lags(), "lags")
+    producer = cluster.producer()
+    for _ in range(7):
+        producer.produce(topic, value=b"more", partition=1)
+    producer.flush(PATIENCE_SECONDS)
+    equal([60, 7, 100], lags(), "lags after more came")
+    consumer.close()
+    return "3 partitions, twice"

@@ -1,9 +1,10 @@
 """Groups of three whose members come, go, die and come back."""
 
 from common.checks import Checks, equal, eventually, true
+from common.child import ChildMember
 from common.cluster import Cluster
 from common.scene import PARTITIONS, Scene
-from confluent.member import ChildMember, LocalMember
+from confluent.member import LocalMember
 
 
 def register(checks: Checks, cluster: Cluster) -> None:
@@ -15,7 +16,7 @@ def register(checks: Checks, cluster: Cluster) -> None:
 def _makers(cluster: Cluster, configs: dict):
     """How members are made, on a thread and in a process of their own."""
     return (lambda group, topic: LocalMember(cluster.bootstrap, group, topic, configs),
-            lambda group, topic: ChildMember(cluster.bootstrap, group, topic, configs))
+            lambda group, topic: ChildMember("confluent", cluster.bootstrap, group, topic, configs))
 
 
 def _range(cluster: Cluster) -> str:

@@ -1,15 +1,11 @@
-"""Members of a group: one on a thread, and one in a process of its own that can be killed."""
+"""A member of a group on a thread."""
 
-import json
-import os
-import subprocess
-import sys
 import threading
 import time
 
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaException
 
-from common.checks import true
+from common.checks import WITH_RESTARTS, true
 from common.cluster import text_of
 
 
@@ -41,7 +37,7 @@ class LocalMember:
                 for message in messages:
                     true(message.error() is None, f"{message.error()}")
                 if messages:
-                    self._consumer.commit(asynchronous=False)
+                    self._commit()
                 with self._lock:
                     self._lines += [text_of(message) for message in messages]
                     self._assigned = {partition.partition for partition in self._consumer.assignment()}
@@ -49,6 +45,19 @@ class LocalMember:
             self._failure = problem
         finally:
             self._consumer.close()
+
+    def _commit(self) -> None:
+        while self._running:
+            try:
+                self._consumer.commit(asynchronous=False)
+                return
+            except KafkaException as problem:
+                # While the broker is away a commit may fail; it is tried again, or what comes next is committed.
+                if not WITH_RESTARTS:
+                    raise
+                if not problem.args[0].retriable():
+                    return
+                time.sleep(0.1)
 
     def assigned(self) -> set[int]:
         with self._lock:
@@ -74,61 +83,3 @@ class LocalMember:
         self._running = False
         self._thread.join(60)
         true(not self._thread.is_alive(), "a member does not end")
-
-
-class ChildMember:
-    """A consumer in a process of its own. It ends by itself when this process does."""
-
-    def __init__(self, bootstrap: str, group: str, topic: str, configs: dict):
-        self._process = subprocess.Popen(
-            [sys.executable, sys.argv[0], "member", bootstrap, topic, json.dumps({"group.id": group} | configs)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._lock = threading.Lock()
-        self._lines: list[str] = []
-        self._assigned: set[int] = set()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        for text in self._process.stdout:
-            assigned, lines = json.loads(text)
-            with self._lock:
-                self._assigned = set(assigned)
-                self._lines += lines
-
-    def assigned(self) -> set[int]:
-        with self._lock:
-            return set(self._assigned)
-
-    def drain(self) -> list[str]:
-        with self._lock:
-            drained, self._lines = self._lines, []
-            return drained
-
-    def drain_revoked(self) -> list[set[int]]:
-        return []
-
-    def failure(self) -> object:
-        code = self._process.poll()
-        return None if code is None else f"exit code {code}"
-
-    def die(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def close(self) -> None:
-        self.die()
-
-
-def run(bootstrap: str, topic: str, configs: dict) -> None:
-    """The child's side: prints what it has and reads until its standard input ends."""
-
-    def watch() -> None:
-        sys.stdin.read()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    member = LocalMember(bootstrap, configs["group.id"], topic, configs)
-    while member.failure() is None:
-        print(json.dumps([sorted(member.assigned()), member.drain()]), flush=True)
-        time.sleep(0.05)
-    sys.exit(f"the member failed: {member.failure()}")

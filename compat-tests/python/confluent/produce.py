@@ -5,7 +5,7 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
 from common.checks import PATIENCE_SECONDS, Checks, equal, true
 from common.cluster import Cluster, text_of
 from common.lines import Record, same
-from common.samples import noise, now_ms, records
+from common.samples import VOLUME, noise, now_ms, records
 
 
 def register(checks: Checks, cluster: Cluster) -> None:
@@ -17,7 +17,7 @@ def register(checks: Checks, cluster: Cluster) -> None:
             cluster.topic(f"codec-{codec}", 3), records(3, 2000, 2), compression_type=codec))
     for name, body in (("topic_codec", _topic_codec), ("idempotent", _idempotent), ("large", _large),
                        ("nulls", _nulls), ("headers", _headers), ("create_time", _create_time),
-                       ("log_append_time", _log_append_time), ("partitioner", _partitioner)):
+                       ("log_append_time", _log_append_time), ("partitioner", _partitioner), ("volume", _volume)):
         checks.add(f"produce.{name}", lambda body=body: body(cluster))
 
 
@@ -110,3 +110,9 @@ def _partitioner(cluster: Cluster) -> str:
             equal(homes.setdefault(message.key(), message.partition()), message.partition(), "partition of a key")
     equal(400, len(sent), "records answered")
     return same(sorted(sent), sorted(text_of(message) for message in messages))
+
+
+def _volume(cluster: Cluster) -> str:
+    """Enough records for one wrong one among thousands to show."""
+    return cluster.round_trip(cluster.topic("volume", 3), records(3, VOLUME, 12), acks="all",
+                              queue_buffering_max_messages=2 * VOLUME)

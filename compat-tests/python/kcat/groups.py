@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 
-from common.checks import Checks
+from common.checks import Checks, equal
 from common.cluster import Cluster
 from common.lines import same
 from common.samples import records
@@ -19,9 +19,9 @@ ASSIGNMENT = re.compile(r"rebalanced.*?(assigned|revoked|assignment|revoke)\b.*?
 class KcatMember:
     """kcat -G; what it is assigned is read from its standard error."""
 
-    def __init__(self, bootstrap: str, group: str, topic: str, strategy: str):
+    def __init__(self, bootstrap: str, group: str, topic: str, strategy: str, *options: str):
         self._process = subprocess.Popen(
-            ["kcat", "-b", bootstrap, *SETTINGS, "-G", group, "-J", "-u",
+            ["kcat", "-b", bootstrap, *SETTINGS, *options, "-G", group, "-J", "-u",
              "-X", f"partition.assignment.strategy={strategy}", "-X", "session.timeout.ms=6000",
              "-X", "heartbeat.interval.ms=500", "-X", "auto.commit.interval.ms=200",
              "-X", "topic.auto.offset.reset=earliest", topic],
@@ -88,6 +88,7 @@ def register(checks: Checks, cluster: Cluster) -> None:
     checks.add("group.range", lambda: _changes(cluster, "range"))
     checks.add("group.cooperative", lambda: _changes(cluster, "cooperative-sticky"))
     checks.add("commit.resume", lambda: _resume(cluster))
+    checks.add("commit.lag", lambda: _lag(cluster))
 
 
 def _changes(cluster: Cluster, strategy: str) -> str:
@@ -118,3 +119,21 @@ def _resume(cluster: Cluster) -> str:
                        "-X", "topic.auto.offset.reset=earliest", "-X", "session.timeout.ms=6000", topic)
         same(lines[start:start + 50], [parse(each).line() for each in text.splitlines()])
     return "4 kcats, 200 records"
+
+
+def _lag(cluster: Cluster) -> str:
+    """The end that kcat finds less what a kcat's group has committed."""
+    topic = cluster.topic("commit-lag", 1)
+    group = cluster.name("commit-lag")
+    cluster.send(topic, records(1, 100, 3))
+    succeed(cluster.bootstrap, "-G", group, "-q", "-c", "40", "-X", "topic.auto.offset.reset=earliest",
+            "-X", "session.timeout.ms=6000", topic)
+
+    def lag() -> int:
+        end = succeed(cluster.bootstrap, "-Q", "-t", f"{topic}:0:-1").split()[-1]
+        return int(end) - cluster.committed(group, topic, 1)[0]
+
+    equal(60, lag(), "lag")
+    succeed(cluster.bootstrap, "-P", "-t", topic, stdin=b"more\n" * 7)
+    equal(67, lag(), "lag after more came")
+    return "1 partition, twice"

@@ -6,7 +6,7 @@ import tempfile
 from common.checks import Checks, equal, eventually, true
 from common.cluster import Cluster
 from common.lines import Record, same
-from common.samples import noise, now_ms
+from common.samples import VOLUME, noise, now_ms
 from kcat.command import read, succeed
 
 
@@ -18,7 +18,7 @@ def register(checks: Checks, cluster: Cluster) -> None:
         checks.add(f"produce.codec_{codec}", lambda codec=codec: _plain(cluster, f"codec-{codec}", "-z", codec))
     for name, body in (("idempotent", _idempotent), ("large", _large), ("nulls", _nulls), ("headers", _headers),
                        ("create_time", _create_time), ("log_append_time", _log_append_time),
-                       ("partitioner", _partitioner)):
+                       ("partitioner", _partitioner), ("volume", _volume)):
         checks.add(f"produce.{name}", lambda body=body: body(cluster))
 
 
@@ -124,3 +124,15 @@ def _partitioner(cluster: Cluster) -> str:
         equal(homes.setdefault(each.key, each.partition), each.partition, f"partition of {each.key}")
     equal(sorted(_pairs(300)), sorted((each.key, each.value) for each in seen), "records")
     return f"{len(seen)} records, {len(homes)} keys"
+
+
+def _volume(cluster: Cluster) -> str:
+    """Enough records for one wrong one among thousands to show; one kcat for each partition."""
+    topic = cluster.topic("volume", 3)
+    expected = []
+    for partition in range(3):
+        pairs = [(f"key {partition} {index % 97}", f"value {partition} {index}") for index in range(VOLUME // 3)]
+        succeed(cluster.bootstrap, "-P", "-t", topic, "-p", str(partition), "-K", "|", "-X", "topic.acks=all",
+                stdin=_input(pairs))
+        expected += _expected(partition, pairs)
+    return same(expected, [each.line(0) for each in read(cluster.bootstrap, topic)])

@@ -22,7 +22,6 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
-import org.apache.kafka.common.TopicCollection;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.Uuid;
@@ -70,8 +69,7 @@ final class AdminChecks {
                 new CreateTopicsOptions().validateOnly(true)).all().get();
         awaitTopics(Set.of(counted, assigned));
         Expect.that(!cluster.admin.listTopics().names().get().contains(validated), "validating created the topic");
-        Uuid id = cluster.admin.describeTopics(List.of(counted)).allTopicNames().get().get(counted).topicId();
-        Expect.equal(made.topicId(counted).get(), id, "topic id");
+        Expect.equal(made.topicId(counted).get(), topic(counted).topicId(), "topic id");
         return "3 topics";
     }
 
@@ -82,9 +80,8 @@ final class AdminChecks {
         awaitTopics(Set.of(byName, byId));
         RoundTrip.send(cluster, Map.of(), Samples.records(byName, 2, 50, 1));
         Uuid nameId = topic(byName).topicId();
-        Uuid id = topic(byId).topicId();
         cluster.admin.deleteTopics(List.of(byName)).all().get();
-        cluster.admin.deleteTopics(TopicCollection.ofTopicIds(List.of(id))).all().get();
+        Client.deleteById(cluster.admin, topic(byId));
         Expect.eventually("topics gone", () -> {
             Set<String> names = cluster.admin.listTopics().names().get();
             return !names.contains(byName) && !names.contains(byId);
@@ -126,9 +123,7 @@ final class AdminChecks {
             Expect.equal(List.of(node), partition.replicas().stream().map(n -> n.id()).toList(), "replicas");
             Expect.equal(List.of(node), partition.isr().stream().map(n -> n.id()).toList(), "in-sync replicas");
         }
-        TopicDescription byId = cluster.admin.describeTopics(TopicCollection.ofTopicIds(List.of(found.topicId())))
-                .allTopicIds().get().get(found.topicId());
-        Expect.equal(name, byId.name(), "name by id");
+        Expect.equal(name, Client.nameById(cluster.admin, found), "name by id");
         return "3 partitions, by name and id";
     }
 
@@ -249,18 +244,20 @@ final class AdminChecks {
         TopicPartition one = new TopicPartition(name, 1);
         expectOffset(zero, OffsetSpec.earliest(), 0, -1);
         expectOffset(zero, OffsetSpec.latest(), 5, -1);
-        expectOffset(zero, OffsetSpec.maxTimestamp(), 2, base + 500);
+        for (OffsetSpec largest : Client.MAX_TIMESTAMP) {
+            expectOffset(zero, largest, 2, base + 500);
+            expectOffset(one, largest, -1, -1);
+        }
         expectOffset(zero, OffsetSpec.forTimestamp(base + 51), 2, base + 500);
         expectOffset(zero, OffsetSpec.forTimestamp(base + 1), 1, base + 50);
         expectOffset(zero, OffsetSpec.forTimestamp(base + 501), -1, -1);
         expectOffset(one, OffsetSpec.earliest(), 0, -1);
         expectOffset(one, OffsetSpec.latest(), 0, -1);
-        expectOffset(one, OffsetSpec.maxTimestamp(), -1, -1);
         Map<TopicPartition, ListOffsetsResultInfo> both = cluster.admin.listOffsets(
                 Map.of(zero, OffsetSpec.latest(), one, OffsetSpec.earliest())).all().get();
         Expect.equal(5L, both.get(zero).offset(), "latest of two");
         Expect.equal(0L, both.get(one).offset(), "earliest of two");
-        return "9 look-ups";
+        return 7 + 2 * Client.MAX_TIMESTAMP.size() + " look-ups";
     }
 
     private void expectOffset(TopicPartition partition, OffsetSpec spec, long offset, long timestamp)
@@ -282,7 +279,7 @@ final class AdminChecks {
     }
 
     private TopicDescription topic(String name) throws Exception {
-        return cluster.admin.describeTopics(List.of(name)).allTopicNames().get().get(name);
+        return Client.describeTopics(cluster.admin, List.of(name)).get(name);
     }
 
     /** Kafka shows a new topic a little after it answered; a broker that shows it at once passes as well. */

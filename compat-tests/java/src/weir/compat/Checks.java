@@ -12,6 +12,9 @@ import java.util.concurrent.TimeUnit;
  * first "PLAN name" for all of them, so that one that never answers is missed, then "CHECK name ok|fail ms detail".
  */
 final class Checks {
+    /** The checks of this kind run if the runner has said how the broker is restarted, and then no others. */
+    static final String RESTART = "restart.";
+
     private final List<Check> checks = new ArrayList<>();
     private final PrintStream out;
 
@@ -26,6 +29,7 @@ final class Checks {
     /** Runs those whose name contains one of the filters (all without a filter). */
     void run(int threads, List<String> filters) throws InterruptedException {
         List<Check> chosen = checks.stream()
+                .filter(check -> check.name().startsWith(RESTART) == (Control.ADDRESS != null))
                 .filter(check -> filters.isEmpty() || filters.stream().anyMatch(check.name()::contains))
                 .toList();
         chosen.forEach(check -> line("PLAN", check.name()));

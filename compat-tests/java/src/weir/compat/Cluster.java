@@ -34,7 +34,8 @@ final class Cluster implements AutoCloseable {
         this.bootstrap = bootstrap;
         this.admin = Admin.create(Map.of(
                 AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrap,
-                AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, (int) Expect.PATIENCE.toMillis()));
+                // It must not be below the time for one request, 30 s.
+                AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, (int) Math.max(30_000, Expect.PATIENCE.toMillis())));
     }
 
     /** Whether it is Weir: it has properties of its own. */
@@ -46,7 +47,7 @@ final class Cluster implements AutoCloseable {
 
     /** A name that no other run uses. */
     String name(String what) {
-        return "java-" + what + "-" + run;
+        return Client.PREFIX + "-" + what + "-" + run;
     }
 
     /** Creates a topic, waits until its partitions answer, and returns its name. */
@@ -88,6 +89,8 @@ final class Cluster implements AutoCloseable {
         Map<String, Object> configs = new HashMap<>();
         configs.put(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrap);
         configs.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, false);
+        // The default of old versions is 1.
+        configs.put(ProducerConfig.ACKS_CONFIG, "all");
         configs.putAll(extra);
         return new KafkaProducer<>(configs, new ByteArraySerializer(), new ByteArraySerializer());
     }

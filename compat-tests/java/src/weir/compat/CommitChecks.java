@@ -8,6 +8,8 @@ import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.NoOffsetForPartitionException;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 
 /** Committed offsets: written, read back by others, and where a group goes on. */
@@ -24,6 +26,7 @@ final class CommitChecks {
         checks.add("commit.resume", this::resume);
         checks.add("commit.auto", this::auto);
         checks.add("commit.reset", this::reset);
+        checks.add("commit.lag", this::lag);
     }
 
     /** Offset, metadata and leader epoch come back, to another client and to Admin; never committed ones are null. */
@@ -133,6 +136,33 @@ final class CommitChecks {
             Expect.error(NoOffsetForPartitionException.class, () -> consumer.position(partition));
         }
         return "3 policies";
+    }
+
+    /** The end of each partition less what the group has committed, before and after more comes. */
+    private String lag() throws Exception {
+        String topic = cluster.topic("commit-lag", 3);
+        String group = cluster.name("commit-lag");
+        List<TopicPartition> partitions = List.of(new TopicPartition(topic, 0), new TopicPartition(topic, 1),
+                new TopicPartition(topic, 2));
+        RoundTrip.send(cluster, Map.of(), Samples.records(topic, 3, 300, 3));
+        try (KafkaConsumer<byte[], byte[]> consumer = member(group)) {
+            consumer.commitSync(Map.of(partitions.get(0), new OffsetAndMetadata(40),
+                    partitions.get(1), new OffsetAndMetadata(100), partitions.get(2), new OffsetAndMetadata(0)));
+            Expect.equal(List.of(60L, 0L, 100L), lags(consumer, partitions), "lags");
+            try (KafkaProducer<byte[], byte[]> producer = cluster.producer(Map.of("acks", "all"))) {
+                for (int i = 0; i < 7; i++) {
+                    producer.send(new ProducerRecord<>(topic, 1, null, Samples.utf8("more")));
+                }
+            }
+            Expect.equal(List.of(60L, 7L, 100L), lags(consumer, partitions), "lags after more came");
+        }
+        return "3 partitions, twice";
+    }
+
+    private static List<Long> lags(KafkaConsumer<byte[], byte[]> consumer, List<TopicPartition> partitions) {
+        Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+        Map<TopicPartition, OffsetAndMetadata> committed = consumer.committed(Set.copyOf(partitions));
+        return partitions.stream().map(p -> ends.get(p) - committed.get(p).offset()).toList();
     }
 
     private KafkaConsumer<byte[], byte[]> member(String group) {

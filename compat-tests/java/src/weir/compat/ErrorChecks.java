@@ -46,7 +46,6 @@ final class ErrorChecks {
         checks.add("error.invalid_shape", this::invalidShape);
         checks.add("error.offset_out_of_range", this::offsetOutOfRange);
         checks.add("error.unknown_partition", this::unknownPartition);
-        checks.add("error.fetch", () -> new FetchErrors(cluster).run());
         checks.add("error.no_key", this::noKey);
         checks.add("error.timestamp", this::timestamp);
     }
@@ -63,7 +62,7 @@ final class ErrorChecks {
             Expect.equal(0, consumer.poll(Duration.ofSeconds(1)).count(), "records of a missing topic");
         }
         Expect.error(UnknownTopicOrPartitionException.class,
-                () -> cluster.admin.describeTopics(List.of(missing)).allTopicNames().get());
+                () -> Client.describeTopics(cluster.admin, List.of(missing)));
         Expect.error(UnknownTopicOrPartitionException.class,
                 () -> cluster.admin.deleteTopics(List.of(missing)).all().get());
         Expect.error(UnknownTopicOrPartitionException.class,

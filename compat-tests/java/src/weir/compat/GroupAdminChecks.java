@@ -4,13 +4,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
-import org.apache.kafka.clients.admin.GroupListing;
-import org.apache.kafka.clients.admin.ListGroupsOptions;
 import org.apache.kafka.clients.admin.MemberDescription;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.common.GroupState;
-import org.apache.kafka.common.GroupType;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.errors.GroupNotEmptyException;
@@ -36,12 +32,8 @@ final class GroupAdminChecks {
             scene.join("a", Map.of());
             scene.join("b", Map.of());
             scene.settle();
-            GroupListing listed = list(scene.group, new ListGroupsOptions());
-            Expect.equal(GroupState.STABLE, listed.groupState().orElse(null), "listed state");
-            Expect.equal(GroupType.CLASSIC, listed.type().orElse(null), "listed type");
-            Expect.equal("consumer", listed.protocol(), "listed protocol");
-            Expect.equal(null, list(scene.group, new ListGroupsOptions().inGroupStates(Set.of(GroupState.EMPTY))),
-                    "listed among the empty ones");
+            Expect.equal("STABLE", Client.listedState(cluster.admin, scene.group), "listed state");
+            Expect.that(!Client.isListedAsEmpty(cluster.admin, scene.group), "listed among the empty ones");
             ConsumerGroupDescription group = scene.describe();
             Expect.equal("range", group.partitionAssignor(), "assignor");
             Expect.equal(2, group.members().size(), "members");
@@ -54,9 +46,9 @@ final class GroupAdminChecks {
             Expect.equal(GroupScene.PARTITIONS, partitions, "partitions of the members");
             scene.leave("a");
             scene.leave("b");
-            Expect.eventually("empty", () -> scene.describe().groupState() == GroupState.EMPTY);
+            Expect.eventually("empty", () -> Client.stateOf(scene.describe()).equals("EMPTY"));
             cluster.admin.deleteConsumerGroups(List.of(scene.group)).all().get();
-            Expect.equal(null, list(scene.group, new ListGroupsOptions()), "listed after it was deleted");
+            Expect.equal(null, Client.listedState(cluster.admin, scene.group), "listed after it was deleted");
         }
         return "listed, described, deleted";
     }
@@ -86,21 +78,15 @@ final class GroupAdminChecks {
         return "GroupNotEmptyException";
     }
 
-    private String notFound() {
+    private String notFound() throws Exception {
         String group = cluster.name("nobody");
         Expect.error(GroupIdNotFoundException.class,
                 () -> cluster.admin.deleteConsumerGroups(List.of(group)).all().get());
-        Expect.error(GroupIdNotFoundException.class,
-                () -> cluster.admin.describeConsumerGroups(List.of(group)).all().get());
+        Client.expectMissing(cluster.admin, group);
         return "GroupIdNotFoundException, twice";
     }
 
     private Map<TopicPartition, OffsetAndMetadata> committed(String group) throws Exception {
         return cluster.admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
-    }
-
-    private GroupListing list(String group, ListGroupsOptions options) throws Exception {
-        return cluster.admin.listGroups(options).all().get().stream()
-                .filter(listing -> listing.groupId().equals(group)).findFirst().orElse(null);
     }
 }

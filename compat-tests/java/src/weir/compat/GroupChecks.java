@@ -58,7 +58,7 @@ final class GroupChecks {
             List<Integer> given = new ArrayList<>();
             scene.member("a").drainRevoked().forEach(given::addAll);
             Expect.equal(two.get("b"), Set.copyOf(given), "partitions given up when another joined");
-            scene.join("c", NOTHING);
+            scene.joinInOwnProcess("c", NOTHING);
             scene.expectRound(scene.settle());
             scene.leave("b");
             Map<String, Set<Integer>> left = scene.settle();
@@ -94,7 +94,7 @@ final class GroupChecks {
             Expect.eventually("the old b is fenced", () -> old.failure() != null);
             Expect.that(old.failure() instanceof FencedInstanceIdException, "the old b failed with " + old.failure());
             scene.expectRound(scene.settle());
-            scene.die("c");
+            scene.leave("c");
             scene.expectRound(scene.settle());
         }
         return "5 rounds: three, two restarts, one fenced, one expired";

@@ -16,7 +16,6 @@ import org.apache.kafka.clients.admin.ConsumerGroupDescription;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
-import org.apache.kafka.common.GroupState;
 
 /** A topic of six partitions and the members of one group that read it. */
 final class GroupScene implements AutoCloseable {
@@ -88,11 +87,11 @@ final class GroupScene implements AutoCloseable {
     }
 
     private boolean exists() throws Exception {
-        return cluster.admin.listGroups().all().get().stream().anyMatch(listing -> listing.groupId().equals(group));
+        return Client.listedState(cluster.admin, group) != null;
     }
 
     private boolean isStable(ConsumerGroupDescription description) {
-        return description.groupState() == GroupState.STABLE && description.members().size() == members.size();
+        return Client.stateOf(description).equals("STABLE") && description.members().size() == members.size();
     }
 
     private boolean isShared() {

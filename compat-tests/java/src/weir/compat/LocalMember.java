@@ -9,11 +9,12 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.stream.Collectors;
-import org.apache.kafka.clients.consumer.CloseOptions;
+import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RetriableException;
 
 /** A member on a thread of this process. */
 final class LocalMember implements GroupMember, ConsumerRebalanceListener {
@@ -24,7 +25,6 @@ final class LocalMember implements GroupMember, ConsumerRebalanceListener {
     private final Thread thread;
     private volatile Set<Integer> assigned = Set.of();
     private volatile boolean running = true;
-    private volatile CloseOptions.GroupMembershipOperation ending = CloseOptions.GroupMembershipOperation.DEFAULT;
     private volatile Throwable failure;
 
     LocalMember(Cluster cluster, String topic, Map<String, ?> configs) {
@@ -37,17 +37,31 @@ final class LocalMember implements GroupMember, ConsumerRebalanceListener {
 
     private void loop() {
         try {
+            boolean committed = true;
             while (running) {
                 ConsumerRecords<byte[], byte[]> records = consumer.poll(Duration.ofMillis(100));
-                if (!records.isEmpty()) {
-                    consumer.commitSync();
+                if (!records.isEmpty() || !committed) {
+                    committed = commit();
                     records.forEach(record -> lines.add(Lines.got(record)));
                 }
             }
         } catch (Throwable problem) {
             failure = problem;
         } finally {
-            consumer.close(CloseOptions.groupMembershipOperation(ending).withTimeout(Duration.ofSeconds(10)));
+            consumer.close();
+        }
+    }
+
+    /** Whether it could commit. Where the broker restarts it may not, and tries again after the next poll. */
+    private boolean commit() {
+        try {
+            consumer.commitSync();
+            return true;
+        } catch (CommitFailedException | RetriableException problem) {
+            if (Control.ADDRESS == null) {
+                throw problem;
+            }
+            return false;
         }
     }
 
@@ -95,9 +109,8 @@ final class LocalMember implements GroupMember, ConsumerRebalanceListener {
     }
 
     @Override
-    public void die() throws InterruptedException {
-        ending = CloseOptions.GroupMembershipOperation.REMAIN_IN_GROUP;
-        close();
+    public void die() {
+        throw new IllegalStateException("a member on a thread cannot be killed");
     }
 
     @Override

@@ -33,7 +33,6 @@ final class ProduceChecks {
         }
         checks.add("produce.topic_codec", this::topicCodec);
         checks.add("produce.idempotent", this::idempotent);
-        checks.add("produce.repeats", () -> new RepeatCheck(cluster).run());
         checks.add("produce.at_once", this::atOnce);
         checks.add("produce.large", this::large);
         checks.add("produce.nulls", this::nulls);
@@ -41,6 +40,7 @@ final class ProduceChecks {
         checks.add("produce.create_time", this::createTime);
         checks.add("produce.log_append_time", this::logAppendTime);
         checks.add("produce.partitioner", this::partitioner);
+        checks.add("produce.volume", () -> plain("volume", Samples.VOLUME, Map.of("acks", "all", "linger.ms", 5)));
     }
 
     private String plain(String what, int count, Map<String, Object> configs) throws Exception {

@@ -8,6 +8,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 
 /** Records to produce: the same ones for the same seed. */
 final class Samples {
+    /** How many records produce.volume sends. */
+    static final int VOLUME = Integer.parseInt(System.getenv().getOrDefault("WEIR_COMPAT_VOLUME", "5000"));
+
     private Samples() {}
 
     static byte[] utf8(String text) {

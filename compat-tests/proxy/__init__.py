@@ -1,0 +1,1 @@
+"""A proxy between clients and a broker that spoils some records. Python's standard library only."""
