@@ -1,0 +1,34 @@
+package matrix
+
+import (
+	"fmt"
+
+	"weir/compat/checks"
+	"weir/compat/client"
+	"weir/compat/record"
+)
+
+// registerVolume: enough records that a fault in one of 10,000 shows.
+func (c *Cluster) registerVolume(all *checks.Checks, volume int) {
+	all.Add("produce.volume", func() string {
+		const parts = 3
+		topic := c.Topic("volume", parts, nil)
+		sample := record.Samples(parts, volume, 7)
+		var expected []record.Record
+		ends := map[int32]int64{}
+		producer := checks.Must(c.Producer(topic, client.ProducerOptions{Codec: "none"}))
+		defer producer.Close()
+		for len(sample) > 0 {
+			chunk := sample[:min(len(sample), 5000)]
+			sample = sample[len(chunk):]
+			for index, answer := range producer.Send(chunk) {
+				checks.OK(answer.Err, "producing")
+				partition := chunk[index].Partition
+				checks.Equal(ends[partition], answer.Offset, fmt.Sprintf("offset of record %d", len(expected)))
+				expected = append(expected, chunk[index].At(ends[partition]))
+				ends[partition]++
+			}
+		}
+		return record.Same(record.Sort(expected), c.readAll(topic, parts, client.ReaderOptions{}))
+	})
+}
