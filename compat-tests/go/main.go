@@ -13,6 +13,7 @@ import (
 	"weir/compat/client"
 	"weir/compat/franz"
 	"weir/compat/matrix"
+	"weir/compat/sarama"
 )
 
 const (
@@ -54,6 +55,8 @@ func connect(name, bootstrap string) (client.Client, error) {
 	switch name {
 	case "franz":
 		return franz.New(bootstrap)
+	case "sarama":
+		return sarama.New(bootstrap)
 	}
 	return nil, fmt.Errorf("no client %s", name)
 }
