@@ -14,6 +14,7 @@ import (
 	"weir/compat/franz"
 	"weir/compat/matrix"
 	"weir/compat/sarama"
+	"weir/compat/segmentio"
 )
 
 const (
@@ -57,6 +58,8 @@ func connect(name, bootstrap string) (client.Client, error) {
 		return franz.New(bootstrap)
 	case "sarama":
 		return sarama.New(bootstrap)
+	case "segmentio":
+		return segmentio.New(bootstrap)
 	}
 	return nil, fmt.Errorf("no client %s", name)
 }

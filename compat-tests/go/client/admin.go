@@ -65,8 +65,10 @@ const (
 
 // Group is a group as its coordinator describes it.
 type Group struct {
-	State, Strategy string
-	Members         []GroupMember
+	State string
+	// Strategy is empty where the library does not say it.
+	Strategy string
+	Members  []GroupMember
 }
 
 // GroupMember is one member of a group.

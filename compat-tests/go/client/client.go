@@ -38,13 +38,21 @@ type Client interface {
 	Admin
 }
 
+// ExactReader is of libraries whose usual reader cannot tell null and empty apart, but another way of reading can.
+type ExactReader interface {
+	ReadExactly(topic string, partition int32, count int) ([]record.Record, error)
+}
+
 // Features are what the libraries differ in.
 type Features struct {
 	Idempotence   bool
 	Cooperative   bool
 	StaticMembers bool
 	// EmptyIsNull: its usual reader gives an empty key or value as null.
-	EmptyIsNull bool
+	EmptyIsNull     bool
+	NoDeleteRecords bool
+	// NoAppendTime: its readers do not know of the broker's timestamps and show the producer's.
+	NoAppendTime bool
 	// OldAlterConfigs: it has AlterConfigs, which replaces all settings.
 	OldAlterConfigs bool
 }

@@ -23,7 +23,9 @@ func (c *Cluster) registerAdmin(all *checks.Checks) {
 		all.Add("admin.replace_configs", c.replaceConfigs)
 	}
 	all.Add("admin.configs_act", c.configsAct)
-	all.Add("admin.delete_records", c.deleteRecords)
+	if !c.Features().NoDeleteRecords {
+		all.Add("admin.delete_records", c.deleteRecords)
+	}
 }
 
 func (c *Cluster) exists(topic string) bool {

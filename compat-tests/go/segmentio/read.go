@@ -1,0 +1,111 @@
+package segmentio
+
+import (
+	"context"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"weir/compat/client"
+	"weir/compat/record"
+)
+
+// reader has a Reader for each partition; all give their records to one channel.
+type reader struct {
+	partitions map[int32]*partition
+	records    chan record.Record
+	errors     chan error
+}
+
+type partition struct {
+	reader *kafka.Reader
+	stop   context.CancelFunc
+	ended  chan struct{}
+}
+
+// Reader is client.Client's.
+func (c *Client) Reader(topic string, starts map[int32]int64, options client.ReaderOptions) (client.Reader, error) {
+	r := &reader{map[int32]*partition{}, make(chan record.Record), make(chan error)}
+	for number, start := range starts {
+		config := kafka.ReaderConfig{
+			Brokers: []string{c.bootstrap}, Topic: topic, Partition: int(number), MaxWait: 100 * time.Millisecond,
+			MinBytes: max(1, options.MinBytes), MaxBytes: options.MaxBytes, OffsetOutOfRangeError: true,
+		}
+		if config.MaxBytes == 0 {
+			config.MaxBytes = 10_000_000
+		}
+		if options.ReadCommitted {
+			config.IsolationLevel = kafka.ReadCommitted
+		}
+		opened := &partition{reader: kafka.NewReader(config)}
+		r.partitions[number] = opened
+		if err := opened.reader.SetOffset(start); err != nil {
+			return nil, err
+		}
+		r.run(opened)
+	}
+	return r, nil
+}
+
+func (r *reader) run(from *partition) {
+	ctx, stop := context.WithCancel(context.Background())
+	from.stop, from.ended = stop, make(chan struct{})
+	go func() {
+		defer close(from.ended)
+		for {
+			message, err := from.reader.FetchMessage(ctx)
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				select {
+				case r.errors <- err:
+				case <-ctx.Done():
+				}
+				return
+			}
+			select {
+			case r.records <- fromLibrary(message):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+func (r *reader) Read(count int, wait time.Duration) ([]record.Record, error) {
+	var records []record.Record
+	end := time.After(wait)
+	for len(records) < count {
+		select {
+		case each := <-r.records:
+			records = append(records, each)
+		case err := <-r.errors:
+			return records, err
+		case <-end:
+			return records, nil
+		}
+	}
+	return records, nil
+}
+
+func (r *reader) Seek(number int32, offset int64) error {
+	from := r.partitions[number]
+	from.stop()
+	<-from.ended
+	if err := from.reader.SetOffset(offset); err != nil {
+		return err
+	}
+	r.run(from)
+	return nil
+}
+
+func (r *reader) Close() {
+	for _, each := range r.partitions {
+		if each.stop != nil {
+			each.stop()
+			<-each.ended
+		}
+		_ = each.reader.Close()
+	}
+}
