@@ -47,18 +47,23 @@ func run(arguments []string) error {
 		return err
 	}
 	all := checks.New(os.Stdout)
-	matrix.Register(all, matrix.NewCluster(library), volumeWanted())
+	cluster := matrix.NewCluster(library)
+	if matrix.ControlAddress() != "" {
+		matrix.RegisterRestart(all, cluster)
+	} else {
+		matrix.Register(all, cluster, volumeWanted())
+	}
 	all.Run(parallel, arguments[2:])
 	return nil
 }
 
 func connect(name, bootstrap string) (client.Client, error) {
 	switch name {
-	case "franz":
+	case "franz-go":
 		return franz.New(bootstrap)
 	case "sarama":
 		return sarama.New(bootstrap)
-	case "segmentio":
+	case "kafka-go":
 		return segmentio.New(bootstrap)
 	}
 	return nil, fmt.Errorf("no client %s", name)

@@ -66,6 +66,8 @@ type ProducerOptions struct {
 	Idempotent bool
 	// BatchRecords is how many records a batch has at most.
 	BatchRecords int
+	// Lasting: it goes on, for checks.Patience, while the broker is away.
+	Lasting bool
 	// ByKey: the library's partitioner chooses; else the records' partitions hold.
 	ByKey bool
 }
@@ -88,6 +90,8 @@ type Answer struct {
 type ReaderOptions struct {
 	MinBytes, MaxBytes int
 	ReadCommitted      bool
+	// Lasting: errors are not told, so that it goes on when the broker was away.
+	Lasting bool
 }
 
 // Reader reads partitions of one topic, each in order.
@@ -109,6 +113,8 @@ type GroupOptions struct {
 	Session  time.Duration
 	// AutoCommit: offsets are committed on leaving, not by a call.
 	AutoCommit bool
+	// Lasting: only a fenced member fails; others go on when the broker was away.
+	Lasting bool
 	// Latest: without a committed offset it starts at the end, not at the beginning.
 	Latest bool
 }

@@ -35,7 +35,7 @@ func New(bootstrap string) (*Client, error) {
 }
 
 // Name is client.Client's.
-func (c *Client) Name() string { return "franz" }
+func (c *Client) Name() string { return "franz-go" }
 
 // Bootstrap is client.Client's.
 func (c *Client) Bootstrap() string { return c.bootstrap }

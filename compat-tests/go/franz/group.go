@@ -2,9 +2,11 @@ package franz
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"weir/compat/client"
@@ -51,7 +53,7 @@ func (c *Client) Consume(options client.GroupOptions, count int) ([]record.Recor
 	defer made.Close()
 	ctx, cancel := patient()
 	defer cancel()
-	records, err := poll(ctx, made, count)
+	records, err := poll(ctx, made, count, false)
 	if err != nil {
 		return records, err
 	}
@@ -63,14 +65,15 @@ func (c *Client) Consume(options client.GroupOptions, count int) ([]record.Recor
 
 type member struct {
 	client.Journal
-	client *kgo.Client
-	stop   context.CancelFunc
-	ended  chan struct{}
+	client  *kgo.Client
+	lasting bool
+	stop    context.CancelFunc
+	ended   chan struct{}
 }
 
 // Member is client.Client's.
 func (c *Client) Member(options client.GroupOptions) (client.Member, error) {
-	m := &member{ended: make(chan struct{})}
+	m := &member{lasting: options.Lasting, ended: make(chan struct{})}
 	revoked := func(_ context.Context, _ *kgo.Client, lost map[string][]int32) { m.Revoke(lost[options.Topic]...) }
 	settings := append(c.groupOptions(options), kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, added map[string][]int32) {
@@ -93,21 +96,38 @@ func (m *member) run(ctx context.Context) {
 		fetches := m.client.PollRecords(ctx, 100)
 		records := fetches.Records()
 		for _, each := range fetches.Errors() {
-			if ctx.Err() == nil {
-				m.Fail(each.Err)
+			if ctx.Err() == nil && m.ends(each.Err) {
 				return
 			}
 		}
-		if len(records) > 0 {
-			if err := m.client.CommitRecords(context.Background(), records...); err != nil {
-				m.Fail(err)
-				return
-			}
+		if len(records) > 0 && m.ends(m.commit(ctx, records)) {
+			return
 		}
 		for _, each := range records {
 			m.Read(fromLibrary(each))
 		}
 		m.client.AllowRebalance()
+	}
+}
+
+// ends notes the error if it ends the member.
+func (m *member) ends(err error) bool {
+	if err == nil || m.lasting && !errors.Is(err, kerr.FencedInstanceID) {
+		return false
+	}
+	m.Fail(err)
+	return true
+}
+
+// commit commits; a lasting member again and again while the broker is away, until the group has gone on without it.
+func (m *member) commit(ctx context.Context, records []*kgo.Record) error {
+	for {
+		err := m.client.CommitRecords(context.Background(), records...)
+		var answered *kerr.Error
+		if err == nil || !m.lasting || errors.As(err, &answered) && !answered.Retriable || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
 }
 

@@ -12,8 +12,9 @@ import (
 )
 
 type reader struct {
-	client *kgo.Client
-	topic  string
+	client  *kgo.Client
+	topic   string
+	lasting bool
 }
 
 // Reader is client.Client's.
@@ -41,23 +42,26 @@ func (c *Client) Reader(topic string, starts map[int32]int64, options client.Rea
 	if err != nil {
 		return nil, err
 	}
-	return &reader{made, topic}, nil
+	return &reader{made, topic, options.Lasting}, nil
 }
 
 func (r *reader) Read(count int, wait time.Duration) ([]record.Record, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
-	return poll(ctx, r.client, count)
+	return poll(ctx, r.client, count, r.lasting)
 }
 
-// poll gives so many records, or what came until the time was up.
-func poll(ctx context.Context, from *kgo.Client, count int) ([]record.Record, error) {
+// poll gives so many records, or what came until the time was up; a lasting one goes on after errors.
+func poll(ctx context.Context, from *kgo.Client, count int, lasting bool) ([]record.Record, error) {
 	var records []record.Record
 	for len(records) < count {
 		fetches := from.PollRecords(ctx, count-len(records))
 		fetches.EachRecord(func(each *kgo.Record) { records = append(records, fromLibrary(each)) })
 		if err := fetches.Err0(); errors.Is(err, context.DeadlineExceeded) {
 			return records, nil
+		}
+		if lasting {
+			continue
 		}
 		for _, each := range fetches.Errors() {
 			return records, each.Err

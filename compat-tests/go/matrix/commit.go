@@ -91,5 +91,11 @@ func (c *Cluster) commitLag() string {
 		checks.OK(c.Commit(group, topic, []client.Offset{{Partition: 0, At: at}, {Partition: 1, At: 50}}), "committing")
 		checks.Equal([]int64{50 - at, 0}, checks.Must(c.Lag(group, topic, 2)), fmt.Sprintf("lag at %d", at))
 	}
-	return "3 lags"
+	producer := checks.Must(c.Producer(topic, client.ProducerOptions{}))
+	defer producer.Close()
+	for _, answer := range producer.Send(record.Samples(2, 30, 4)) {
+		checks.OK(answer.Err, "producing")
+	}
+	checks.Equal([]int64{15, 15}, checks.Must(c.Lag(group, topic, 2)), "lag after more was produced")
+	return "4 lags"
 }

@@ -2,6 +2,7 @@ package sarama
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -32,7 +33,11 @@ func groupSettings(options client.GroupOptions) *sarama.Config {
 	if options.Latest {
 		config.Consumer.Offsets.Initial = sarama.OffsetNewest
 	}
-	config.Consumer.Offsets.AutoCommit.Enable = options.AutoCommit
+	config.Consumer.Offsets.AutoCommit.Enable = options.AutoCommit || options.Lasting
+	if options.Lasting {
+		// A commit that was lost with the broker is repeated.
+		config.Consumer.Offsets.AutoCommit.Interval = 200 * time.Millisecond
+	}
 	return config
 }
 
@@ -102,10 +107,15 @@ func (c *Client) Member(options client.GroupOptions) (client.Member, error) {
 	go func() {
 		defer close(m.ended)
 		for ctx.Err() == nil {
-			if err := group.Consume(ctx, []string{options.Topic}, m); err != nil && ctx.Err() == nil {
+			err := group.Consume(ctx, []string{options.Topic}, m)
+			if err == nil || ctx.Err() != nil {
+				continue
+			}
+			if !options.Lasting || errors.Is(err, sarama.ErrFencedInstancedId) {
 				m.Fail(err)
 				return
 			}
+			time.Sleep(100 * time.Millisecond)
 		}
 	}()
 	return m, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"weir/compat/checks"
 	"weir/compat/client"
 	"weir/compat/record"
 )
@@ -30,6 +31,10 @@ func (c *Client) Producer(topic string, options client.ProducerOptions) (client.
 	config.Producer.RequiredAcks = acks[options.Acks]
 	config.Producer.Compression = codecs[options.Codec]
 	config.Producer.Retry.Max, config.Producer.Retry.Backoff = 20, 100*time.Millisecond
+	if options.Lasting {
+		config.Producer.Retry.Max = int(checks.Patience / config.Producer.Retry.Backoff)
+		config.Metadata.Retry.Max = int(checks.Patience / config.Metadata.Retry.Backoff)
+	}
 	// What a topic takes is the broker's to say.
 	config.Producer.MaxMessageBytes = 1_048_588
 	config.Producer.Flush.Frequency = 5 * time.Millisecond

@@ -22,7 +22,7 @@ type reader struct {
 // Reader is client.Client's.
 func (c *Client) Reader(topic string, starts map[int32]int64, options client.ReaderOptions) (client.Reader, error) {
 	config := settings()
-	config.Consumer.Return.Errors = true
+	config.Consumer.Return.Errors = !options.Lasting
 	config.Consumer.MaxWaitTime = 100 * time.Millisecond
 	if options.MinBytes > 0 {
 		config.Consumer.Fetch.Min = int32(options.MinBytes)

@@ -35,7 +35,7 @@ func New(bootstrap string) (*Client, error) {
 }
 
 // Name is client.Client's.
-func (c *Client) Name() string { return "segmentio" }
+func (c *Client) Name() string { return "kafka-go" }
 
 // Bootstrap is client.Client's.
 func (c *Client) Bootstrap() string { return c.bootstrap }

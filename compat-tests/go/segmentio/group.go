@@ -51,6 +51,7 @@ type member struct {
 	client.Journal
 	bootstrap string
 	topic     string
+	lasting   bool
 	group     *kafka.ConsumerGroup
 	stop      context.CancelFunc
 	ended     chan struct{}
@@ -70,7 +71,8 @@ func (c *Client) Member(options client.GroupOptions) (client.Member, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	m := &member{bootstrap: c.bootstrap, topic: options.Topic, group: group, stop: stop, ended: make(chan struct{})}
+	m := &member{bootstrap: c.bootstrap, topic: options.Topic, lasting: options.Lasting,
+		group: group, stop: stop, ended: make(chan struct{})}
 	go m.run(ctx)
 	return m, nil
 }
@@ -83,7 +85,7 @@ func (m *member) run(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case errors.As(err, &answered):
+		case errors.As(err, &answered) || err != nil && m.lasting:
 			// It joins again.
 			continue
 		case err != nil:
@@ -109,19 +111,26 @@ func (m *member) read(ctx context.Context, generation *kafka.Generation, from ka
 	}
 	for {
 		message, err := reader.FetchMessage(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && m.lasting {
+			continue
+		}
 		if err != nil {
-			if ctx.Err() == nil {
-				m.Fail(err)
-			}
+			m.Fail(err)
 			return
 		}
 		m.Read(fromLibrary(message))
+		if message.Offset+1 < message.HighWaterMark {
+			continue
+		}
+		// All that was there is read. When the commit fails, the group has gone on without this member, and it joins again.
 		next := map[int]int64{from.ID: message.Offset + 1}
-		if reader.Lag() == 0 || message.Offset+1 == message.HighWaterMark {
-			if err := generation.CommitOffsets(map[string]map[int]int64{m.topic: next}); err != nil && ctx.Err() == nil {
-				m.Fail(err)
-				return
-			}
+		err = generation.CommitOffsets(map[string]map[int]int64{m.topic: next})
+		if err != nil && ctx.Err() == nil && !m.lasting {
+			m.Fail(err)
+			return
 		}
 	}
 }

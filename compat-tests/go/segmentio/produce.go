@@ -1,17 +1,20 @@
 package segmentio
 
 import (
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 
+	"weir/compat/checks"
 	"weir/compat/client"
 	"weir/compat/record"
 )
 
 type producer struct {
-	writer *kafka.Writer
+	writer  *kafka.Writer
+	lasting bool
 
 	mutex   sync.Mutex
 	answers []client.Answer
@@ -30,7 +33,7 @@ var acks = map[string]kafka.RequiredAcks{"0": kafka.RequireNone, "1": kafka.Requ
 
 // Producer is client.Client's.
 func (c *Client) Producer(topic string, options client.ProducerOptions) (client.Producer, error) {
-	p := &producer{}
+	p := &producer{lasting: options.Lasting}
 	p.writer = &kafka.Writer{
 		Addr: c.address, Topic: topic, Transport: c.transport, RequiredAcks: acks[options.Acks],
 		Compression: codecs[options.Codec], BatchSize: 500, BatchTimeout: 5 * time.Millisecond,
@@ -40,6 +43,10 @@ func (c *Client) Producer(topic string, options client.ProducerOptions) (client.
 		p.writer.Balancer = kafka.BalancerFunc(func(message kafka.Message, _ ...int) int {
 			return message.WriterData.(place).partition
 		})
+	}
+	if options.Lasting {
+		p.writer.MaxAttempts = int(checks.Patience / (100 * time.Millisecond))
+		p.writer.WriteBackoffMax = 100 * time.Millisecond
 	}
 	if options.BatchRecords > 0 {
 		p.writer.BatchSize = options.BatchRecords
@@ -65,12 +72,34 @@ func (p *producer) Send(records []record.Record) []client.Answer {
 	ctx, cancel := patient()
 	defer cancel()
 	err := p.writer.WriteMessages(ctx, messages...)
+	for p.lasting && err != nil && ctx.Err() == nil {
+		// It does not retry where a partition has no leader for a moment.
+		time.Sleep(100 * time.Millisecond)
+		err = p.writer.WriteMessages(ctx, p.failed(messages, err)...)
+	}
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if err != nil && p.answers[0].Err == nil {
 		p.answers[0].Err = err
 	}
 	return p.answers
+}
+
+// failed are the messages that were not taken; all, if the error is not about single ones.
+func (p *producer) failed(messages []kafka.Message, err error) []kafka.Message {
+	var each kafka.WriteErrors
+	if !errors.As(err, &each) {
+		return messages
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	var failed []kafka.Message
+	for _, message := range messages {
+		if p.answers[message.WriterData.(place).index].Err != nil {
+			failed = append(failed, message)
+		}
+	}
+	return failed
 }
 
 func (p *producer) Close() { _ = p.writer.Close() }

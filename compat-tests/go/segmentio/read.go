@@ -42,12 +42,12 @@ func (c *Client) Reader(topic string, starts map[int32]int64, options client.Rea
 		if err := opened.reader.SetOffset(start); err != nil {
 			return nil, err
 		}
-		r.run(opened)
+		r.run(opened, options.Lasting)
 	}
 	return r, nil
 }
 
-func (r *reader) run(from *partition) {
+func (r *reader) run(from *partition, lasting bool) {
 	ctx, stop := context.WithCancel(context.Background())
 	from.stop, from.ended = stop, make(chan struct{})
 	go func() {
@@ -56,6 +56,9 @@ func (r *reader) run(from *partition) {
 			message, err := from.reader.FetchMessage(ctx)
 			if ctx.Err() != nil {
 				return
+			}
+			if err != nil && lasting {
+				continue
 			}
 			if err != nil {
 				select {
@@ -96,7 +99,7 @@ func (r *reader) Seek(number int32, offset int64) error {
 	if err := from.reader.SetOffset(offset); err != nil {
 		return err
 	}
-	r.run(from)
+	r.run(from, false)
 	return nil
 }
 
