@@ -18,17 +18,23 @@ func (c *Cluster) registerVolume(all *checks.Checks, volume int) {
 		ends := map[int32]int64{}
 		producer := checks.Must(c.Producer(topic, client.ProducerOptions{Codec: "none"}))
 		defer producer.Close()
+		var answered []int64
 		for len(sample) > 0 {
 			chunk := sample[:min(len(sample), 5000)]
 			sample = sample[len(chunk):]
 			for index, answer := range producer.Send(chunk) {
 				checks.OK(answer.Err, "producing")
 				partition := chunk[index].Partition
-				checks.Equal(ends[partition], answer.Offset, fmt.Sprintf("offset of record %d", len(expected)))
+				answered = append(answered, answer.Offset)
 				expected = append(expected, chunk[index].At(ends[partition]))
 				ends[partition]++
 			}
 		}
-		return record.Same(record.Sort(expected), c.readAll(topic, parts, client.ReaderOptions{}))
+		// All are sent and read before any is compared.
+		found := c.readAll(topic, parts, client.ReaderOptions{})
+		for index, offset := range answered {
+			checks.Equal(expected[index].Offset, offset, fmt.Sprintf("offset of record %d", index))
+		}
+		return record.Same(record.Sort(expected), found)
 	})
 }
