@@ -17,6 +17,13 @@ import (
 	"weir/compat/record"
 )
 
+const (
+	// fetchBytes is how much a fetch answers at most: more than the largest record, and not so much that it takes long.
+	fetchBytes = 1_200_000
+	// fetchWait is how long the broker waits for records, and, too, how long the library waits for the whole answer.
+	fetchWait = time.Second
+)
+
 // Client is client.Client.
 type Client struct {
 	bootstrap string
@@ -99,7 +106,7 @@ func (c *Client) ReadExactly(topic string, partition int32, count int) ([]record
 	var records []record.Record
 	for len(records) < count {
 		answer, err := c.client.Fetch(ctx, &kafka.FetchRequest{Topic: topic, Partition: int(partition),
-			Offset: int64(len(records)), MinBytes: 1, MaxBytes: 1 << 20, MaxWait: 100 * time.Millisecond})
+			Offset: int64(len(records)), MinBytes: 1, MaxBytes: 1 << 20, MaxWait: fetchWait})
 		if err == nil {
 			err = answer.Error
 		}

@@ -14,8 +14,8 @@ import (
 // Consume is client.Client's, by a Reader in a group.
 func (c *Client) Consume(options client.GroupOptions, count int) ([]record.Record, error) {
 	config := kafka.ReaderConfig{
-		Brokers: []string{c.bootstrap}, GroupID: options.Group, Topic: options.Topic, MaxWait: 100 * time.Millisecond,
-		MaxBytes: 10_000_000, GroupBalancers: []kafka.GroupBalancer{kafka.RangeGroupBalancer{}},
+		Brokers: []string{c.bootstrap}, GroupID: options.Group, Topic: options.Topic, MaxWait: fetchWait,
+		MaxBytes: fetchBytes, GroupBalancers: []kafka.GroupBalancer{kafka.RangeGroupBalancer{}},
 		HeartbeatInterval: 500 * time.Millisecond, StartOffset: startOffset(options),
 	}
 	if options.AutoCommit {
@@ -103,7 +103,7 @@ func (m *member) run(ctx context.Context) {
 func (m *member) read(ctx context.Context, generation *kafka.Generation, from kafka.PartitionAssignment) {
 	defer m.Revoke(int32(from.ID))
 	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{m.bootstrap}, Topic: m.topic, Partition: from.ID,
-		MaxWait: 100 * time.Millisecond, MaxBytes: 10_000_000})
+		MaxWait: fetchWait, MaxBytes: fetchBytes})
 	defer func() { _ = reader.Close() }()
 	if err := reader.SetOffset(from.Offset); err != nil {
 		m.Fail(err)

@@ -28,11 +28,11 @@ func (c *Client) Reader(topic string, starts map[int32]int64, options client.Rea
 	r := &reader{map[int32]*partition{}, make(chan record.Record), make(chan error)}
 	for number, start := range starts {
 		config := kafka.ReaderConfig{
-			Brokers: []string{c.bootstrap}, Topic: topic, Partition: int(number), MaxWait: 100 * time.Millisecond,
+			Brokers: []string{c.bootstrap}, Topic: topic, Partition: int(number), MaxWait: fetchWait,
 			MinBytes: max(1, options.MinBytes), MaxBytes: options.MaxBytes, OffsetOutOfRangeError: true,
 		}
 		if config.MaxBytes == 0 {
-			config.MaxBytes = 10_000_000
+			config.MaxBytes = fetchBytes
 		}
 		if options.ReadCommitted {
 			config.IsolationLevel = kafka.ReadCommitted
