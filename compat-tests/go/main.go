@@ -48,6 +48,9 @@ func run(arguments []string) error {
 	}
 	all := checks.New(os.Stdout)
 	cluster := matrix.NewCluster(library)
+	if err := cluster.AwaitBroker(); err != nil {
+		return err
+	}
 	if matrix.ControlAddress() != "" {
 		matrix.RegisterRestart(all, cluster)
 	} else {

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"time"
 
 	"weir/compat/checks"
 	"weir/compat/client"
@@ -23,6 +25,22 @@ func NewCluster(library client.Client) *Cluster {
 	run := make([]byte, 4)
 	_, _ = rand.Read(run)
 	return &Cluster{library, hex.EncodeToString(run)}
+}
+
+// AwaitBroker waits until the broker says that it is there. Kafka takes connections a little before, and a library may
+// keep what it is told then.
+func (c *Cluster) AwaitBroker() error {
+	end := time.Now().Add(checks.Patience)
+	for {
+		found, err := c.DescribeCluster()
+		if err == nil && slices.Contains(found.Nodes, found.Controller) {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("no broker within %v: %+v, %w", checks.Patience, found, err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 // Register adds the checks, the slowest first, as they wait most; volume is how many records one of them moves.
