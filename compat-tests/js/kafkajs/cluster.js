@@ -125,8 +125,17 @@ export class Cluster {
   // [first, next] offset of each partition.
   async bounds(topic) {
     const found = []
-    for (const { partition, low, high } of await this.admin.fetchTopicOffsets(topic)) {
+    for (const { partition, low, high } of await steadily(() => this.admin.fetchTopicOffsets(topic))) {
       found[partition] = [Number(low), Number(high)]
+    }
+    return found
+  }
+
+  // Offset of the first record at or after a time in each partition; -1, or the end, where there is none.
+  async offsetsAt(topic, time) {
+    const found = []
+    for (const each of await steadily(() => this.admin.fetchTopicOffsetsByTimestamp(topic, time))) {
+      found[each.partition] = Number(each.offset)
     }
     return found
   }
@@ -156,6 +165,18 @@ export class Cluster {
   sendCode(topic, record) {
     return this.withProducer(producer => codeOf(() => producer.send({ topic, messages: [toLibrary(record)] })),
       { retry: FEW })
+  }
+}
+
+// Asks again where kafkajs finds nothing in what it knows of the topic, as another call is just renewing that.
+async function steadily(action) {
+  for (let tries = 50; ; tries--) {
+    try {
+      return await action()
+    } catch (problem) {
+      if (!(problem instanceof TypeError) || tries === 0) throw problem
+      await sleep(100)
+    }
   }
 }
 

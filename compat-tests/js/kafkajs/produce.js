@@ -93,8 +93,7 @@ async function createTime(cluster) {
   const times = [now, 1, now - 86_400_000, now + 60_000, 1_500_000_000_000, now]
   const detail = await cluster.roundTrip(topic,
     times.map(time => ({ partition: 0, time, key: null, value: Buffer.from(`at ${time}`) })))
-  const [found] = await cluster.admin.fetchTopicOffsetsByTimestamp(topic, now + 1)
-  equal('3', found.offset, 'offset of the greatest timestamp')
+  equal([3], await cluster.offsetsAt(topic, now + 1), 'offset of the greatest timestamp')
   return detail
 }
 
