@@ -11,6 +11,9 @@ VENV = TARGET / "venv"
 RUNS = TARGET / "runs"
 RUST = TARGET / "rust"
 WEIR = PROJECT / "target" / "release" / "weir"
+# What Kafka's tools printed on either broker, and the list of what may differ.
+ANSWERS = TARGET / "tool-answers"
+TOOL_DIFFERENCES = SOURCES / "java" / "tool-differences.txt"
 
 # Older versions of kafka-clients that the Java suite runs with, and the folder of sources for each.
 OLD_CLIENTS = {"3.9.1": "3.9", "2.8.2": "2.8"}

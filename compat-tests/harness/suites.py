@@ -23,7 +23,8 @@ def _check_files(run: Run, broker: brokers.Broker) -> None:
 
 
 def _tools(run: Run, broker: brokers.Broker) -> None:
-    run.program("tools", java.ours("tools", broker.bootstrap, str(run.options.records), heap="2g"))
+    run.program("tools", java.ours("tools", broker.bootstrap, str(run.options.records), str(broker.data),
+                                   str(paths.ANSWERS), str(paths.TOOL_DIFFERENCES), heap="2g"))
 
 
 def _prepare_python() -> None:
@@ -72,7 +73,7 @@ SUITES = {suite.name: suite for suite in [
           lambda bootstrap: java.ours("connect", bootstrap), profile=None),
     Suite("files", "DumpLogSegments, and Apache Kafka on our files", install.kafka_version, install.classes,
           body=_write_files, after=_check_files, restarts=False),
-    Suite("tools", "Kafka's perf, console and verifiable tools", install.kafka_version, install.classes, body=_tools,
+    Suite("tools", "Kafka's command-line tools", install.kafka_version, install.classes, body=_tools,
           profile="tools", restarts=False),
     Suite("differential", "Request sequences of our own", install.kafka_version, _prepare_python, body=_differential,
           profile="differential", restarts=False),

@@ -1,5 +1,6 @@
 package weir.compat;
 
+import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
@@ -73,10 +74,21 @@ final class Client {
     }
 
     private static void tools(String bootstrap, List<String> rest) throws Exception {
+        PrintStream out = System.out;
+        ToolRun.install();
         try (Cluster cluster = new Cluster(bootstrap)) {
-            Checks checks = new Checks(System.out);
-            new ToolChecks(cluster, Integer.parseInt(rest.get(0))).register(checks);
-            checks.run(1, rest.subList(1, rest.size()));
+            List<String> filters = rest.subList(4, rest.size());
+            ToolBook book = new ToolBook(Path.of(rest.get(2)), Path.of(rest.get(3)), cluster.isWeir());
+            Checks checks = new Checks(out);
+            new ToolSuite(cluster, Path.of(rest.get(1)), checks, book).register();
+            checks.run(Main.THREADS, filters);
+            // Those that look at speed, and at all accepted differences, have the broker and the end for themselves.
+            Checks last = new Checks(out);
+            new ToolChecks(cluster, Integer.parseInt(rest.get(0))).register(last);
+            if (filters.isEmpty() && cluster.isWeir()) {
+                last.add("tools.accepted", book::noneForgotten);
+            }
+            last.run(1, filters);
         }
     }
 

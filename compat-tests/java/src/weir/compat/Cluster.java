@@ -6,6 +6,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
@@ -50,6 +51,11 @@ final class Cluster implements AutoCloseable {
         return Client.PREFIX + "-" + what + "-" + run;
     }
 
+    /** How every name of this run ends. */
+    String suffix() {
+        return "-" + run;
+    }
+
     /** Creates a topic, waits until its partitions answer, and returns its name. */
     String topic(String what, int partitions, Map<String, String> configs) throws Exception {
         String topic = name(what);
@@ -78,6 +84,15 @@ final class Cluster implements AutoCloseable {
                 }
                 throw problem;
             }
+        });
+    }
+
+    /** Waits until the broker says that a config of its own has this value, or none when it is null. */
+    void awaitBrokerConfig(String name, String value) throws Exception {
+        ConfigResource broker = new ConfigResource(ConfigResource.Type.BROKER, "1");
+        Expect.eventually(name + " is " + value, () -> {
+            var config = admin.describeConfigs(List.of(broker)).all().get().get(broker).get(name);
+            return Objects.equals(value, config == null ? null : config.value());
         });
     }
 

@@ -13,7 +13,8 @@ import java.util.List;
  *
  * with the newest version of kafka-clients, in the midst of all of Apache Kafka's jars, also:
  *
- * tools BOOTSTRAP RECORDS [FILTER]…  those of Kafka's own tools
+ * tools BOOTSTRAP RECORDS DATA ANSWERS DIFFERENCES [FILTER]…  those of Kafka's own tools; the broker's folder of
+ *                                    partitions, the folder of both brokers' answers, the file of what may differ
  * streams BOOTSTRAP [FILTER]…        Kafka Streams
  * connect BOOTSTRAP [FILTER]…        Kafka Connect
  * write-files BOOTSTRAP TOPIC DUMP   fills a topic and dumps what can be read of it
@@ -24,7 +25,7 @@ import java.util.List;
  */
 public final class Main {
     /** Checks that run at once. Most of their time is waiting. */
-    private static final int THREADS = 6;
+    static final int THREADS = 6;
 
     private Main() {}
 
