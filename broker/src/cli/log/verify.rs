@@ -7,18 +7,10 @@ use std::io::Write;
 use storage::log::StopKind;
 use storage::log::verify::Verified;
 
+use super::VerifyArgs;
 use super::target::{Partition, StoppedJournal, Target};
-use super::{LogArgs, LogCommand, VerifyArgs};
 
-/// Runs `weir log …`; the error is a sentence for the user.
-pub fn run_log(args: &LogArgs) -> Result<(), String> {
-    match &args.command {
-        LogCommand::Verify(args) => run_verify(args),
-        LogCommand::Repair(args) => super::repair::run_repair(args),
-    }
-}
-
-fn run_verify(args: &VerifyArgs) -> Result<(), String> {
+pub(super) fn run_verify(args: &VerifyArgs) -> Result<(), String> {
     let report = Report::of(&Target::open(&args.path)?)?;
     report.lines.iter().for_each(|line| say(line));
     report.verdict()

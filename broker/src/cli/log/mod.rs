@@ -1,0 +1,22 @@
+//! `weir log …`: logs of a broker that is not running, Weir's or Apache Kafka's.
+
+mod args;
+mod repair;
+mod target;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use args::{LogArgs, LogCommand, RepairArgs, VerifyArgs};
+
+use super::error::ToolError;
+
+/// Runs `weir log …`.
+pub(super) fn run_log(args: &LogArgs) -> Result<(), ToolError> {
+    let done = match &args.command {
+        LogCommand::Verify(args) => verify::run_verify(args),
+        LogCommand::Repair(args) => repair::run_repair(args),
+    };
+    done.map_err(ToolError::Failed)
+}
