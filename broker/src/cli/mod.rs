@@ -12,12 +12,18 @@ mod cluster;
 mod cluster_args;
 mod config;
 mod confirm;
+mod consume;
 mod error;
+mod escapes;
 mod generate;
 mod group;
 mod log;
 mod outcomes;
 mod output;
+mod partitions;
+mod produce;
+mod progress;
+mod record_json;
 mod serve;
 mod time;
 mod topic;
@@ -29,10 +35,12 @@ use clap::{Parser, Subcommand};
 
 pub use cluster::ClusterCommandArgs;
 pub use config::ConfigArgs;
+pub use consume::ConsumeArgs;
 pub use error::ToolError;
 pub use generate::{CompletionsArgs, ManArgs};
 pub use group::GroupArgs;
 pub use log::{LogArgs, LogCommand, RepairArgs, VerifyArgs};
+pub use produce::ProduceArgs;
 pub use serve::{LoadError, LogFormat, ServeArgs, host_name};
 pub use topic::TopicArgs;
 
@@ -60,6 +68,12 @@ pub enum Command {
     /// List, describe, reset and delete consumer groups
     #[command(after_help = EXIT_STATUS)]
     Group(GroupArgs),
+    /// Send records from standard input
+    #[command(after_help = EXIT_STATUS)]
+    Produce(ProduceArgs),
+    /// Write records to standard output
+    #[command(after_help = EXIT_STATUS)]
+    Consume(ConsumeArgs),
     /// List, print and change settings of topics, brokers and groups
     #[command(after_help = EXIT_STATUS)]
     Config(ConfigArgs),
@@ -88,6 +102,8 @@ pub fn run(command: &Command) -> Result<(), ToolError> {
         Command::Serve(_) => Ok(()),
         Command::Topic(args) => topic::run(args),
         Command::Group(args) => group::run(args),
+        Command::Produce(args) => produce::run(args),
+        Command::Consume(args) => consume::run(args),
         Command::Config(args) => config::run(args),
         Command::Cluster(args) => cluster::run(args),
         Command::Log(args) => log::run_log(args),

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
-use crate::cli::cluster_args::{ClusterArgs, existing_topic};
+use crate::cli::cluster_args::ClusterArgs;
 use crate::cli::error::ToolError;
 use crate::cli::output::{Cell, OutputArgs, Page, Report};
+use crate::cli::partitions::named_partitions;
 use crate::cli::time::parse_time;
 use crate::client::admin::{OffsetSpec, TopicPartition};
 use crate::client::{Cluster, ErrorCode};
@@ -137,7 +138,7 @@ pub(super) async fn run(args: &ResetArgs) -> Result<(), ToolError> {
         .collect();
     let partitions = match args.all_topics {
         true => committed.keys().cloned().collect(),
-        false => named(&cluster, &args.topics).await?,
+        false => named_partitions(&cluster, &args.topics).await?,
     };
     if partitions.is_empty() {
         return Err(ToolError::Failed(format!(
@@ -189,38 +190,6 @@ fn has_members(group: &str, count: usize) -> ToolError {
         "group {group} has {count} members, who would go on from where they are\n  stop them first: `weir group \
          describe {group}` names them"
     ))
-}
-
-/// `TOPIC` or `TOPIC:0,2`.
-async fn named(cluster: &Arc<Cluster>, topics: &[String]) -> Result<Vec<TopicPartition>, ToolError> {
-    let mut partitions = Vec::new();
-    for text in topics {
-        let (name, numbers) = match text.split_once(':') {
-            Some((name, numbers)) => (name, Some(numbers)),
-            None => (text.as_str(), None),
-        };
-        let topic = existing_topic(cluster, name).await?;
-        let Some(numbers) = numbers else {
-            partitions.extend(topic.partitions.iter().map(|it| (name.to_owned(), it.index)));
-            continue;
-        };
-        for number in numbers.split(',') {
-            let index: i32 = number
-                .trim()
-                .parse()
-                .map_err(|_| ToolError::Usage(format!("--topic {text}: {number:?} is no partition number")))?;
-            if !topic.partitions.iter().any(|it| it.index == index) {
-                let count = topic.partitions.len();
-                return Err(ToolError::Failed(format!(
-                    "topic {name} has no partition {index}: it has {count}, from 0 on"
-                )));
-            }
-            partitions.push((name.to_owned(), index));
-        }
-    }
-    partitions.sort_unstable();
-    partitions.dedup();
-    Ok(partitions)
 }
 
 async fn targets(

@@ -79,11 +79,13 @@ impl Cluster {
             min: api.min_version,
             max: api.max_version,
         });
+        let mut features: Vec<Feature> = feature.collect();
+        features.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(ClusterInfo {
             id,
             controller,
             nodes: self.nodes().await,
-            features: feature.collect(),
+            features,
             apis: apis.collect(),
         })
     }

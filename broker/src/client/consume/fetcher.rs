@@ -79,6 +79,11 @@ impl Consumer {
         Consumer { output, work }
     }
 
+    /// Whether nothing waits to be taken.
+    pub fn is_idle(&self) -> bool {
+        self.output.is_empty()
+    }
+
     /// What came next; `None` when every partition has come to its end.
     pub async fn next(&mut self) -> Result<Option<Chunk>, ClientError> {
         let Some(Waiting { partition, decoding }) = self.output.recv().await else {
