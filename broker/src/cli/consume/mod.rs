@@ -8,6 +8,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::cluster_args::{ClusterArgs, block_on};
 use super::error::ToolError;
@@ -18,6 +19,9 @@ use crate::client::consume::{Consumer, FetchOptions};
 use format::Format;
 use offsets::{End, OffsetArg, Start};
 use writer::RecordWriter;
+
+/// How often it is looked whether anybody still reads.
+const UNREAD_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Arguments of `weir consume`.
 #[derive(Debug, Args)]
@@ -155,8 +159,22 @@ pub fn run(args: &ConsumeArgs) -> Result<(), ToolError> {
             }
             // That is how one ends what has no end; all that was read is written.
             _ = tokio::signal::ctrl_c() => Ok(()),
+            () = unread() => Err(ToolError::Unread),
         }
     })
+}
+
+/// Ends when standard output is a pipe that nobody reads any more: without new records nothing is written that would tell.
+async fn unread() {
+    let stdout = std::io::stdout();
+    loop {
+        tokio::time::sleep(UNREAD_INTERVAL).await;
+        let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        if poll(&mut polled, Some(&now)).is_ok() && polled[0].revents().contains(PollFlags::ERR) {
+            return;
+        }
+    }
 }
 
 async fn copy(args: &ConsumeArgs, consumer: &mut Consumer, progress: &Progress) -> Result<(), ToolError> {
