@@ -127,7 +127,7 @@ impl ConsumeArgs {
 }
 
 /// Runs `weir consume`.
-pub fn run(args: &ConsumeArgs) -> Result<(), ToolError> {
+pub(super) fn run(args: &ConsumeArgs) -> Result<(), ToolError> {
     if args.output == RecordFormat::Json && (args.format.is_some() || args.key_delimiter.is_some()) {
         return Err(ToolError::Usage(
             "--output json and --format or --key-delimiter exclude each other".to_owned(),

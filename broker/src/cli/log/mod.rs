@@ -1,12 +1,17 @@
 //! `weir log …`: logs of a broker that is not running, Weir's or Apache Kafka's.
 
 mod args;
+mod dump;
+mod foreign;
 mod repair;
+mod segment_file;
 mod target;
 mod verify;
 
 #[cfg(test)]
 mod tests;
+
+pub(super) use dump::DumpArgs;
 
 pub use args::{LogArgs, LogCommand, RepairArgs, VerifyArgs};
 
@@ -15,6 +20,7 @@ use super::error::ToolError;
 /// Runs `weir log …`.
 pub(super) fn run_log(args: &LogArgs) -> Result<(), ToolError> {
     let done = match &args.command {
+        LogCommand::Dump(args) => return dump::run_dump(args),
         LogCommand::Verify(args) => verify::run_verify(args),
         LogCommand::Repair(args) => repair::run_repair(args),
     };

@@ -150,7 +150,7 @@ impl ProduceArgs {
 }
 
 /// Runs `weir produce`.
-pub fn run(args: &ProduceArgs) -> Result<(), ToolError> {
+pub(super) fn run(args: &ProduceArgs) -> Result<(), ToolError> {
     block_on(async {
         let cluster = args.cluster.connect().await?;
         let topic = look_up(&cluster, &args.topic, args.create).await?;
