@@ -4,6 +4,7 @@ The suites of one profile use one broker, one after the other. When it has stopp
 """
 
 import shutil
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,11 @@ def _kcat(run: Run, broker: brokers.Broker) -> None:
     run.program("kcat", _python("kcat", broker.bootstrap))
 
 
+def _weir(run: Run, broker: brokers.Broker) -> None:
+    run.program("weir", [sys.executable, "-B", str(paths.SOURCES / "python" / "weir_tools" / "main.py"),
+                         broker.bootstrap, str(brokers.Weir.binary)])
+
+
 def _python(*arguments: str) -> list[str]:
     return [str(paths.VENV / "bin" / "python"), "-B", str(paths.SOURCES / "python" / "main.py"), *arguments]
 
@@ -114,6 +120,7 @@ SUITES = {suite.name: suite for suite in [
           _java),
     Suite("python", "confluent-kafka-python: the same", "matrix", _prepare_python, _confluent),
     Suite("kcat", "Debian's kcat: the same but for admin calls", "matrix", _prepare_kcat, _kcat),
+    Suite("weir", "Weir's own command line tools", "matrix", install.libs, _weir),
     Suite("files", "DumpLogSegments over all that the broker wrote, and Apache Kafka started with its files", "matrix",
           install.classes, _write_files, _check_files),
     Suite("tools", "Kafka's perf, console and verifiable producer and consumer; topics create themselves", "tools",
