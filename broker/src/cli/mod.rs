@@ -39,7 +39,7 @@ pub use consume::ConsumeArgs;
 pub use error::ToolError;
 pub use generate::{CompletionsArgs, ManArgs};
 pub use group::GroupArgs;
-pub use log::{LogArgs, LogCommand, RepairArgs, VerifyArgs};
+pub use log::{DumpArgs, LogArgs, LogCommand, RepairArgs, VerifyArgs};
 pub use produce::ProduceArgs;
 pub use serve::{LoadError, LogFormat, ServeArgs, host_name};
 pub use topic::TopicArgs;

@@ -25,7 +25,6 @@ const UNREAD_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Arguments of `weir consume`.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub struct ConsumeArgs {
     /// Topics, or some of their partitions, as orders or orders:0,2
     #[arg(required = true, value_name = "TOPIC[:PARTITION,…]")]

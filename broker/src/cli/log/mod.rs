@@ -11,9 +11,8 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-pub(super) use dump::DumpArgs;
-
 pub use args::{LogArgs, LogCommand, RepairArgs, VerifyArgs};
+pub use dump::DumpArgs;
 
 use super::error::ToolError;
 

@@ -117,12 +117,9 @@ impl<W: Write> Dump<'_, W> {
             .trim_end_matches(".cleaned")
             .trim_end_matches(".swap");
         let base = parse_name(&name).map_or(0, |(offset, _)| offset);
-        let is_kraft_snapshot = suffix == "checkpoint"
-            && (name.starts_with("bootstrap") || name.contains('-') && base == 0)
-            && name.starts_with(|first: char| first.is_ascii_digit() || first == 'b');
         match suffix {
             "log" => self.segment(path, "log"),
-            _ if is_kraft_snapshot => self.segment(path, "metadata snapshot"),
+            _ if is_metadata_snapshot(&name) => self.segment(path, "metadata snapshot"),
             "index" => self.offset_index(path, base),
             "timeindex" => self.time_index(path, base),
             "txnindex" => self.transaction_index(path),
@@ -419,6 +416,13 @@ impl<W: Write> Dump<'_, W> {
         };
         written.map_err(ToolError::from_output)
     }
+}
+
+/// `bootstrap.checkpoint`, or `<offset>-<epoch>.checkpoint`.
+fn is_metadata_snapshot(name: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let numbers = name.strip_suffix(".checkpoint").and_then(|name| name.split_once('-'));
+    name == "bootstrap.checkpoint" || numbers.is_some_and(|(offset, epoch)| is_number(offset) && is_number(epoch))
 }
 
 /// A marker of a transaction's end, or another control record.
