@@ -5,6 +5,7 @@
 pub mod admin_http;
 pub mod api;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod connection;
 pub mod controller;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use broker::cli::{Cli, Command};
+use broker::cli::{Cli, Command, ToolError};
 use clap::Parser;
 
 /// The codec reserves whatever element count a client claims; with this allocator that is address space, not memory.
@@ -11,14 +11,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().into_command() {
-        Command::Serve(args) => broker::serve::run(&args).map_err(|error| error.to_string()),
-        Command::Log(args) => broker::cli::run_log(&args),
+        Command::Serve(args) => broker::serve::run(&args).map_err(|error| ToolError::Failed(error.to_string())),
+        tool => broker::cli::run(&tool),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("weir: {message}");
-            ExitCode::FAILURE
-        }
+        Err(error) => error.end(),
     }
 }

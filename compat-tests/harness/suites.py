@@ -5,6 +5,7 @@ Restart checks of all suites share one more broker.
 """
 
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from . import brokers, files, go, install, java, javascript, paths, programs
@@ -71,6 +72,10 @@ SUITES = {suite.name: suite for suite in [
           lambda bootstrap: java.ours("streams", bootstrap), profile=None),
     Suite("connect", "Kafka Connect, file source and sink", install.kafka_version, install.classes,
           lambda bootstrap: java.ours("connect", bootstrap), profile=None),
+    Suite("weir", "Weir's own tools", lambda: "this tree", install.libs,
+          lambda bootstrap: [sys.executable, "-B", str(paths.SOURCES / "python" / "weir_tools" / "main.py"), bootstrap,
+                             str(brokers.Weir.binary)],
+          restarts=False),
     Suite("files", "DumpLogSegments, and Apache Kafka on our files", install.kafka_version, install.classes,
           body=_write_files, after=_check_files, restarts=False),
     Suite("tools", "Kafka's command-line tools", install.kafka_version, install.classes, body=_tools,

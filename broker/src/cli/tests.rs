@@ -13,7 +13,7 @@ fn command(args: &[&str]) -> Command {
 
 fn serve(args: &[&str]) -> ServeArgs {
     match command(args) {
-        Command::Serve(args) => args,
+        Command::Serve(args) => *args,
         other => panic!("{other:?}"),
     }
 }

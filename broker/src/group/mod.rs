@@ -38,7 +38,7 @@ mod offset_delete;
 mod offset_fetch;
 mod offsets;
 mod rebalance;
-mod records;
+pub(crate) mod records;
 mod resolve;
 mod runtime;
 mod shard;

@@ -15,6 +15,11 @@ pub struct LogArgs {
 /// What to do with logs.
 #[derive(Debug, Subcommand)]
 pub enum LogCommand {
+    /// Print what stands in log files: batches, records, indexes, snapshots, the journal
+    ///
+    /// Works on the files of Weir and of Apache Kafka, also while a broker writes them. The exit status is 1 where something
+    /// does not read.
+    Dump(super::DumpArgs),
     /// Read the journal and logs through and report damage; changes nothing
     ///
     /// Every batch is checked, and each log is compared with what the journal says of it: where it begins, how far it was
@@ -24,6 +29,8 @@ pub enum LogCommand {
     ///
     /// The exit status is 0 where nothing is damaged, and 1 where something is, or could not be read. Notes do not count:
     /// a wrong index or snapshot is made anew, and what was torn by the last stop and never synced is cut by the next start.
+    ///
+    /// Data directories, partitions and segments (.log) of Apache Kafka are read through, too, without a journal.
     #[command(verbatim_doc_comment)]
     Verify(VerifyArgs),
     /// Cut damaged logs back to what is whole
@@ -36,7 +43,7 @@ pub enum LogCommand {
 /// Arguments of `weir log verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// A data directory, or one partition in it
+    /// A data directory or one partition in it, Weir's or Apache Kafka's, or one segment
     #[arg(value_name = "DIR_OR_PARTITION")]
     pub path: PathBuf,
 }

@@ -8,18 +8,13 @@ use storage::log::StopKind;
 use storage::log::verify::Verified;
 
 use super::target::{Partition, StoppedJournal, Target};
-use super::{LogArgs, LogCommand, VerifyArgs};
+use super::{VerifyArgs, foreign};
 
-/// Runs `weir log …`; the error is a sentence for the user.
-pub fn run_log(args: &LogArgs) -> Result<(), String> {
-    match &args.command {
-        LogCommand::Verify(args) => run_verify(args),
-        LogCommand::Repair(args) => super::repair::run_repair(args),
-    }
-}
-
-fn run_verify(args: &VerifyArgs) -> Result<(), String> {
-    let report = Report::of(&Target::open(&args.path)?)?;
+pub(super) fn run_verify(args: &VerifyArgs) -> Result<(), String> {
+    let report = match foreign::is_foreign(&args.path) {
+        true => foreign::verify(&args.path)?,
+        false => Report::of(&Target::open(&args.path)?)?,
+    };
     report.lines.iter().for_each(|line| say(line));
     report.verdict()
 }
@@ -31,6 +26,8 @@ pub(super) struct Report {
     pub(super) is_journal_damaged: bool,
     pub(super) partitions: usize,
     pub(super) damaged: usize,
+    /// Not Weir's: there is no other way than a copy.
+    pub(super) is_foreign: bool,
 }
 
 impl Report {
@@ -106,6 +103,10 @@ impl Report {
         }
         match self.damaged {
             0 => Ok(()),
+            n if self.is_foreign => Err(format!(
+                "{n} of {} logs are damaged: restore them from a copy or another replica",
+                self.partitions
+            )),
             n => Err(format!(
                 "{n} of {} partitions are damaged: restore them from a copy, or give up what lies above the damage with \
                  `weir log repair --accept-loss PARTITION`",

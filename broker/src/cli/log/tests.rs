@@ -7,7 +7,7 @@ use storage::disk::{DirLock, Disk, read_file};
 
 use super::target::Target;
 use super::verify::Report;
-use super::{LogArgs, LogCommand, RepairArgs, VerifyArgs, run_log};
+use super::{RepairArgs, VerifyArgs, repair as repairing, verify as verifying};
 use crate::api::test_node::{TestNode, batch};
 
 /// Topic `t` with two partitions, three batches in the first, two in the other; `empty`, with one and none.
@@ -61,17 +61,13 @@ fn content(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 fn verify(path: &Path) -> Result<(), String> {
-    run_log(&LogArgs {
-        command: LogCommand::Verify(VerifyArgs { path: path.into() }),
-    })
+    verifying::run_verify(&VerifyArgs { path: path.into() })
 }
 
 fn repair(path: &Path) -> Result<(), String> {
-    run_log(&LogArgs {
-        command: LogCommand::Repair(RepairArgs {
-            accept_loss: true,
-            path: path.into(),
-        }),
+    repairing::run_repair(&RepairArgs {
+        accept_loss: true,
+        path: path.into(),
     })
 }
 
