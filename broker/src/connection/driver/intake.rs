@@ -54,7 +54,7 @@ impl<S: Service> Connection<S> {
             }
             let whole = match self.whole.take() {
                 Some(frame) => Some(frame),
-                None => match self.frames.next() {
+                None => match self.frames.next_frame() {
                     Ok(frame) => frame,
                     Err(error) => {
                         self.refuse(&error);
