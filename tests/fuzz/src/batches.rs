@@ -151,12 +151,11 @@ fn read(bytes: &Bytes) -> Option<usize> {
     }
     let records = Records::new(&bytes.slice(..header.size()), MAX_DECOMPRESSED).ok()?;
     let mut count = 0;
-    for (record, offset) in records.zip(header.base_offset..) {
-        let record = record.ok()?;
-        if record.offset != offset {
+    for record in records {
+        if record.ok()?.offset != header.base_offset.wrapping_add(count) {
             return None;
         }
         count += 1;
     }
-    Some(count)
+    usize::try_from(count).ok()
 }

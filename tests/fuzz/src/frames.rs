@@ -3,7 +3,6 @@
 //! Checked: whatever the pieces in which the bytes arrive, the frames are those that a plain cut gives, up to the first one
 //! that is not accepted; a header that decodes is of an API that is served.
 
-use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -20,8 +19,8 @@ use crate::mutate::{EDGES, mutate};
 use crate::schema::put_varint;
 
 /// The limits of the reader that is tested.
-const MAX_FRAME: usize = 200_000;
-const MAX_REQUEST: usize = 100_000;
+const MAX_FRAME: usize = 80_000;
+const MAX_REQUEST: usize = 70_000;
 
 /// Runs an input.
 pub fn run(input: &[u8]) {
@@ -83,11 +82,11 @@ fn frame(choices: &mut Choices<'_>) -> Vec<u8> {
         }
     }
     let mut size = frame.len();
-    match choices.below(32) {
-        0 => size = choices.one(&EDGES) as usize,
-        1 => size = choices.below(MAX_FRAME + 10),
+    match choices.below(128) {
+        0..4 => size = choices.one(&EDGES) as usize,
+        4..8 => size = choices.below(MAX_FRAME + 10),
         // Large ones take another way: they are filled up.
-        2 => {
+        8 => {
             size = choices.below(MAX_FRAME + 10);
             frame.resize(size, 7);
         }
@@ -174,7 +173,7 @@ fn decode(mut frame: Bytes) {
 
 /// Gives bytes piece by piece.
 struct Pieces<'c, 'a> {
-    left: VecDeque<u8>,
+    left: Bytes,
     choices: &'c mut Choices<'a>,
 }
 
@@ -188,8 +187,7 @@ impl AsyncRead for Pieces<'_, '_> {
             _ => usize::MAX,
         };
         let len = most.max(1).min(buf.remaining()).min(this.left.len());
-        let piece: Vec<u8> = this.left.drain(..len).collect();
-        buf.put_slice(&piece);
+        buf.put_slice(&this.left.split_to(len));
         Poll::Ready(Ok(()))
     }
 }

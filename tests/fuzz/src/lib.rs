@@ -18,6 +18,7 @@ pub mod files;
 pub mod frames;
 pub mod history;
 pub mod mutate;
+mod node;
 pub mod requests;
 pub mod schema;
 

@@ -16,7 +16,7 @@ use std::cell::RefCell;
 
 use crate::choices::Choices;
 use crate::history;
-use world::World;
+pub(crate) use world::World;
 
 thread_local! {
     static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };

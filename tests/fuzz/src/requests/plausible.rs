@@ -5,7 +5,7 @@ use storage::compression::Codec;
 use storage::record_batch::BatchBuilder;
 use uuid::Uuid;
 
-use super::harvest::Harvest;
+use super::harvest::{Harvest, Membership};
 use crate::choices::Choices;
 use crate::mutate::{EDGES, mutate};
 use crate::schema::{Field, Kind, Value, Values};
@@ -20,8 +20,8 @@ const GROUPS: [&str; 4] = ["g0", "g1", "g2", ""];
 
 /// Words by meaning.
 const WORDS: &[(&str, &[&str])] = &[
-    ("protocoltype", &["consumer", "consumer", "connect", ""]),
-    ("protocolname", &["range", "roundrobin"]),
+    ("protocoltype", &["consumer", "consumer", "consumer", "consumer", "consumer", "connect", ""]),
+    ("protocolname", &["range", "range", "range", "roundrobin"]),
     ("resourcename", &["t0", "t1", "1", "", "g0", "broker-logger", "made-0"]),
     (
         "configurationkeys",
@@ -43,10 +43,7 @@ const WORDS: &[(&str, &[&str])] = &[
 ];
 
 /// Names that stand in a field `Name` or `ConfigName` of something that is no topic.
-const NAMES: [&str; 20] = [
-    "range",
-    "roundrobin",
-    "cooperative-sticky",
+const NAMES: [&str; 17] = [
     "retention.ms",
     "retention.bytes",
     "cleanup.policy",
@@ -76,24 +73,59 @@ pub(super) struct Plausible<'w, 'c, 'a> {
     harvest: &'w mut Harvest,
     now_ms: i64,
     elements: usize,
+    /// Whom a request speaks for, most times.
+    member: Option<Membership>,
+    /// Id and epoch of its fetch session.
+    session: (i64, i64),
+    /// The group that was named last.
+    pub(super) group: String,
 }
 
 impl<'w, 'c, 'a> Plausible<'w, 'c, 'a> {
     pub(super) fn new(choices: &'c mut Choices<'a>, harvest: &'w mut Harvest, now_ms: i64) -> Self {
+        let member = match choices.percent(70) {
+            true => harvest.member(choices.below(6)).or(harvest.member(0)).cloned(),
+            false => None,
+        };
+        let session = match choices.below(8) {
+            0..3 => (0, -1),
+            3..5 => (0, 0),
+            place => harvest.next_of_session(place).unwrap_or_default(),
+        };
         Plausible {
             choices,
             harvest,
             now_ms,
             elements: 0,
+            member,
+            session,
+            group: String::new(),
         }
     }
 
     fn text(&mut self, field: &Field) -> String {
+        let text = self.any_text(field);
+        if field.meaning == "group" {
+            self.group.clone_from(&text);
+        }
+        text
+    }
+
+    fn any_text(&mut self, field: &Field) -> String {
         let word = |words: &[&str], choices: &mut Choices<'_>| choices.one(words).to_owned();
         let pick = self.choices.below(100);
         if pick < 4 {
             let bytes = self.choices.bytes(300);
             return String::from_utf8_lossy(&bytes).into_owned();
+        }
+        if pick < 90
+            && let Some(member) = &self.member
+        {
+            match &*field.meaning {
+                "group" => return member.group.clone(),
+                "memberid" => return member.member.clone(),
+                _ => {}
+            }
         }
         if pick < 40
             && let Some(Value::Text(text)) = self.known(&field.meaning)
@@ -101,9 +133,10 @@ impl<'w, 'c, 'a> Plausible<'w, 'c, 'a> {
             return text;
         }
         match &*field.meaning {
+            "topic" if pick < 80 => word(&TOPICS[..3], self.choices),
             "topic" => word(&TOPICS, self.choices),
-            // A topic to be made, a group's protocol or a property, by the message.
-            "name" if pick % 3 == 0 => word(&TOPICS, self.choices),
+            // A topic to be made or a property, by the message.
+            "name" if pick % 2 == 0 => word(&TOPICS, self.choices),
             "name" | "configname" => word(&NAMES, self.choices),
             "group" => word(&GROUPS, self.choices),
             "memberid" => String::new(),
@@ -123,8 +156,16 @@ impl<'w, 'c, 'a> Plausible<'w, 'c, 'a> {
             return self.choices.number();
         }
         let meaning = &*field.meaning;
-        if meaning.contains("timeout") || meaning == "maxwaitms" {
+        if (meaning.contains("timeout") && meaning != "sessiontimeoutms") || meaning == "maxwaitms" {
             return self.choices.one(&TIMEOUTS);
+        }
+        if pick < 90 {
+            match (meaning, &self.member) {
+                ("generationid", Some(member)) => return member.generation,
+                ("sessionid", _) => return self.session.0,
+                ("sessionepoch", _) => return self.session.1,
+                _ => {}
+            }
         }
         if pick < 45
             && let Some(Value::Number(number)) = self.known(meaning)
@@ -138,16 +179,21 @@ impl<'w, 'c, 'a> Plausible<'w, 'c, 'a> {
         }
         let small = self.choices.below(6) as i64;
         match meaning {
-            "partition" => small % 3,
+            "partition" if pick < 90 => small % 2,
+            "partition" => small,
             "timestamp" => self.choices.one(&TIMESTAMPS),
-            "acks" => self.choices.one(&[-1, 1, 0, -1]),
+            "acks" => self.choices.one(&[-1, 1, 0, -1, 1, -1, 2]),
             "numpartitions" | "count" => self.choices.one(&[1, 2, 3, 4, -1, 0, 500]),
             "replicationfactor" => self.choices.one(&[1, 1, -1, 3]),
             "maxbytes" | "partitionmaxbytes" => self.choices.one(&[1 << 20, 1, 0, 100, i64::from(i32::MAX)]),
             "minbytes" => small % 2,
+            "isolationlevel" => self.choices.one(&[0, 1, 0, 1, 2]),
+            "sessiontimeoutms" => self.choices.one(&[6_000, 10_000, 30_000, 0]),
             "resourcetype" | "keytype" | "type" | "configoperation" => self.choices.one(&SMALL_TYPES),
             "sessionepoch" => small - 1,
+            "leaderepoch" if pick < 85 => -1,
             "leaderepoch" => small - 1,
+            "offset" if pick < 80 => small / 2,
             "offset" | "lastoffset" => small * 2,
             "broker" | "brokerids" | "replicaid" => self.choices.one(&[1, -1, 0, 2]),
             _ => small,
@@ -221,6 +267,9 @@ impl<'w, 'c, 'a> Plausible<'w, 'c, 'a> {
 
 impl Values for Plausible<'_, '_, '_> {
     fn is_null(&mut self, field: &Field) -> bool {
+        if field.meaning == "groupinstanceid" {
+            return self.choices.percent(85);
+        }
         self.choices.percent(if field.is_array { 30 } else { 50 })
     }
 

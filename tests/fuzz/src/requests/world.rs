@@ -5,31 +5,27 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use broker::api::{Api, Context};
-use broker::config::{Assignment, BrokerConfig, Origin, Settings};
 use broker::connection::{ConnectionInfo, Outcome, Request, Service};
-use broker::controller::decide::{Registration, register_broker};
-use broker::controller::record::BrokerEndpoint;
-use broker::node::{Clock, Node, OpenNode};
-use broker::settings::{ConfiguredTopics, LiveConfig, Observers, metadata_partition};
+use broker::node::{Clock, Node};
+use broker::settings::{LiveConfig, Observers};
 use broker::wire::versions::APIS;
 use broker::wire::{ApiSpec, Part, RequestHeader, Response};
 use bytes::Bytes;
 use kafka_protocol::messages::ApiKey;
 use storage::disk::SimulatedDisk;
 use tokio::runtime::Runtime;
-use uuid::Uuid;
 
 use super::counters::count;
-use super::harvest::Harvest;
+use super::harvest::{Harvest, Membership};
 use super::plausible::Plausible;
 use crate::choices::Choices;
 use crate::mutate::mutate;
-use crate::schema::{MESSAGES, put_varint, read, write};
+use crate::node::{self, FuzzClock};
+use crate::schema::{Field, MESSAGES, Value, put_varint, read, write};
 
 /// Inputs that a node lives for, and what it may grow to.
 const MAX_RUNS: usize = 500;
@@ -38,46 +34,21 @@ const MAX_PARTITIONS: usize = 120;
 const MAX_PENDING: usize = 16;
 /// What some nodes' disks have room for.
 const SMALL_DISK: u64 = 256 << 10;
-const START_MS: i64 = 1_700_000_000_000;
 /// Longer than any timeout of a request, in milliseconds.
 const AGES_MS: u64 = 60 * 86_400_000;
 /// Work on other threads must be done by then.
 const PATIENCE: Duration = Duration::from_secs(20);
 const CONNECTIONS: usize = 3;
-const NODE_ID: i32 = 1;
 
-const PROPERTIES: [(&str, &str); 8] = [
-    ("node.id", "1"),
-    ("num.partitions", "2"),
-    ("offsets.topic.num.partitions", "1"),
-    ("group.initial.rebalance.delay.ms", "0"),
-    ("max.incremental.fetch.session.cache.slots", "20"),
-    ("weir.max.partitions", "100"),
-    ("weir.max.groups", "50"),
-    ("group.max.size", "8"),
-];
-
-/// Time as the input wants it.
-#[derive(Debug, Default)]
-struct FuzzClock(AtomicU64);
-
-impl Clock for FuzzClock {
-    fn wall_ms(&self) -> i64 {
-        START_MS + self.0.load(Ordering::Relaxed) as i64
-    }
-
-    fn monotonic_ms(&self) -> u64 {
-        1_000 + self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// Whom a request is from, and what it was.
-#[derive(Debug, Clone, Copy)]
+/// What a request was.
+#[derive(Debug, Clone)]
 struct Asked {
     api: &'static ApiSpec,
     version: i16,
     correlation_id: i32,
     is_damaged: bool,
+    /// The group that it names.
+    group: String,
 }
 
 struct Pending {
@@ -85,7 +56,8 @@ struct Pending {
     answer: Pin<Box<dyn Future<Output = Outcome> + Send>>,
 }
 
-pub(super) struct World {
+/// See the module.
+pub(crate) struct World {
     runtime: Rc<Runtime>,
     clock: Arc<FuzzClock>,
     disk: SimulatedDisk,
@@ -100,7 +72,17 @@ pub(super) struct World {
 }
 
 impl World {
+    /// A node as an input begins it: its disk may be small.
     pub(super) fn new(input: &[u8]) -> Self {
+        let world = Self::large();
+        if Choices::new(input).percent(20) {
+            world.disk.set_capacity(Some(SMALL_DISK));
+        }
+        world
+    }
+
+    /// A node with three topics and a coordinator.
+    pub(crate) fn large() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -108,13 +90,12 @@ impl World {
         let runtime = runtime.expect("a runtime without I/O needs nothing");
         let disk = SimulatedDisk::new(1);
         let clock = Arc::new(FuzzClock::default());
-        let config = Arc::new(config());
-        let node = open(&disk, &clock, &config);
+        let config = node::config();
+        let node = node::open(&disk, &clock, &config).expect("an empty disk");
         let context = Arc::new(Context::new(node.clone(), config.clone()));
         let live = Arc::new(LiveConfig::new(context.config.clone()));
         node.set_observer(Arc::new(Observers::new(vec![live, context.coordinators.clone()])));
-        register(&node, &config);
-        while node.flush_pass() {}
+        node::register(&node, &config);
         let mut world = World {
             runtime: Rc::new(runtime),
             clock,
@@ -129,10 +110,27 @@ impl World {
             disk,
         };
         world.begin();
-        if Choices::new(input).percent(20) {
-            world.disk.set_capacity(Some(SMALL_DISK));
-        }
         world
+    }
+
+    /// The node.
+    pub(crate) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Its disk.
+    pub(crate) fn disk(&self) -> &SimulatedDisk {
+        &self.disk
+    }
+
+    /// Sends a request, and waits for its answer.
+    pub(crate) fn ask(&mut self, key: ApiKey, version: i16, body: Vec<u8>) {
+        let runtime = self.runtime.clone();
+        runtime.block_on(async {
+            self.call(key, version, body);
+            self.settle(1_000).await;
+        });
+        assert!(self.pending.is_empty(), "it is answered");
     }
 
     /// Topics, and a group's coordinator, so that there is something from the start.
@@ -186,8 +184,10 @@ impl World {
             unreachable!("the test of the tables has found every API")
         };
         let now_ms = self.clock.wall_ms();
-        let mut body = write(message, version, &mut Plausible::new(choices, &mut self.harvest, now_ms));
-        let is_damaged = choices.percent(40);
+        let mut values = Plausible::new(choices, &mut self.harvest, now_ms);
+        let mut body = write(message, version, &mut values);
+        let group = std::mem::take(&mut values.group);
+        let is_damaged = choices.percent(30);
         if is_damaged {
             mutate(choices, &mut body, 4);
         }
@@ -197,21 +197,39 @@ impl World {
             _ => version,
         };
         let connection = choices.below(CONNECTIONS);
-        self.send(api, version, &body, is_damaged || !api.serves(version), connection);
+        let asked = Asked {
+            api,
+            version,
+            correlation_id: self.correlation_id(),
+            is_damaged: is_damaged || !api.serves(version),
+            group,
+        };
+        self.send(asked, &body, connection);
+    }
+
+    fn correlation_id(&mut self) -> i32 {
+        self.next_correlation_id += 1;
+        self.next_correlation_id
     }
 
     fn call(&mut self, key: ApiKey, version: i16, body: Vec<u8>) {
         let api = broker::wire::versions::by_key(key as i16).expect("an API of the first requests");
-        self.send(api, version, &body, false, 0);
+        let asked = Asked {
+            api,
+            version,
+            correlation_id: self.correlation_id(),
+            is_damaged: false,
+            group: String::new(),
+        };
+        self.send(asked, &body, 0);
     }
 
-    fn send(&mut self, api: &'static ApiSpec, version: i16, body: &[u8], is_damaged: bool, connection: usize) {
-        let correlation_id = self.next_correlation_id;
-        self.next_correlation_id += 1;
+    fn send(&mut self, asked: Asked, body: &[u8], connection: usize) {
+        let (api, version) = (asked.api, asked.version);
         let mut frame = Vec::with_capacity(body.len() + 20);
         frame.extend((api.key as i16).to_be_bytes());
         frame.extend(version.to_be_bytes());
-        frame.extend(correlation_id.to_be_bytes());
+        frame.extend(asked.correlation_id.to_be_bytes());
         frame.extend([0, 4]);
         frame.extend(b"fuzz");
         if api.is_flexible(version) {
@@ -226,19 +244,13 @@ impl World {
             connection: self.connections[connection].clone(),
             received_at: Instant::now(),
         };
-        let asked = Asked {
-            api,
-            version,
-            correlation_id,
-            is_damaged,
-        };
         let outcome = self.api.call(request);
         self.take(asked, outcome);
     }
 
     /// Takes what came of a request.
     fn take(&mut self, asked: Asked, outcome: Outcome) {
-        let Asked { api, version, .. } = asked;
+        let (api, version) = (asked.api, asked.version);
         match outcome {
             Outcome::Ready(response) => {
                 count(api, version, |fates| match response.has_failed() {
@@ -277,7 +289,7 @@ impl World {
 
     /// Whether an answer is one, by its schema. What it says is learned.
     fn check(&mut self, asked: Asked, response: Response) {
-        let Asked { api, version, .. } = asked;
+        let (api, version) = (asked.api, asked.version);
         let bytes = bytes_of(response);
         let size = (bytes.len() - 4) as i32;
         assert_eq!(bytes[..4], size.to_be_bytes(), "{} {version}: its size", api.name);
@@ -293,8 +305,25 @@ impl World {
             unreachable!("the test of the tables has found every API")
         };
         let harvest = &mut self.harvest;
-        if let Err(problem) = read(message, version, body, |field, value| harvest.learn(field, value)) {
+        let mut membership = Membership {
+            group: asked.group,
+            member: String::new(),
+            generation: -1,
+        };
+        let learn = |field: &Field, value: Value| {
+            match (&*field.meaning, &value) {
+                ("memberid", Value::Text(member)) if membership.member.is_empty() => membership.member.clone_from(member),
+                ("generationid", Value::Number(generation)) => membership.generation = *generation,
+                ("sessionid", Value::Number(id)) if *id != 0 => harvest.session(*id),
+                _ => {}
+            }
+            harvest.learn(field, value);
+        };
+        if let Err(problem) = read(message, version, body, learn) {
             panic!("the answer to {} {version}: {problem}\n{body:02x?}", api.name);
+        }
+        if api.key == ApiKey::JoinGroup && !membership.member.is_empty() {
+            harvest.joined(membership);
         }
     }
 
@@ -324,7 +353,7 @@ impl World {
     }
 
     async fn pass(&mut self, ms: u64) {
-        self.clock.0.fetch_add(ms, Ordering::Relaxed);
+        self.clock.advance(ms);
         tokio::time::advance(Duration::from_millis(ms)).await;
         self.context.coordinators.tick();
         self.node.housekeep();
@@ -348,30 +377,39 @@ impl World {
         self.settle(AGES_MS).await;
         let began = Instant::now();
         while !self.pending.is_empty() {
-            let waiting: Vec<_> = self.pending.iter().map(|pending| pending.asked).collect();
+            let waiting: Vec<_> = self.pending.iter().map(|pending| &pending.asked).collect();
             assert!(began.elapsed() < PATIENCE, "never answered: {waiting:?}");
             std::thread::sleep(Duration::from_micros(100));
             self.pass(60_000).await;
         }
     }
 
-    /// Stops the node in order and starts it again on the same disk.
-    pub(super) fn end(mut self) {
+    /// Stops the node in order.
+    pub(crate) fn stop(&mut self) {
         self.pending.clear();
-        self.disk.set_capacity(None);
-        self.runtime.clone().block_on(async {
+        let runtime = self.runtime.clone();
+        runtime.block_on(async {
             self.pass(1_000).await;
             self.context.coordinators.stop();
             self.context.stop().await;
         });
         self.node.stop_flushers();
         self.node.stop();
+    }
+
+    /// Stops the node in order and starts it again on the same disk.
+    pub(super) fn end(mut self) {
+        self.disk.set_capacity(None);
+        self.stop();
         let World {
             disk, clock, node, context, ..
         } = self;
         let config = context.config.load_full();
         drop((context, node));
-        let again = open(&disk, &clock, &config);
+        let again = match node::open(&disk, &clock, &config) {
+            Ok(again) => again,
+            Err(error) => panic!("the node does not start again: {error}"),
+        };
         assert!(again.out_of_service().is_empty(), "out of service: {:?}", again.out_of_service());
     }
 }
@@ -399,49 +437,4 @@ fn connection(id: u64) -> Arc<ConnectionInfo> {
         local: address,
         software: Default::default(),
     })
-}
-
-fn config() -> BrokerConfig {
-    let assignments = PROPERTIES.map(|(name, value)| Assignment {
-        name: name.into(),
-        value: value.into(),
-        origin: Origin::Set,
-    });
-    let settings = Settings::new(assignments).expect("the properties are sound");
-    BrokerConfig::new(settings, "fuzz").expect("the properties fit each other")
-}
-
-fn open(disk: &SimulatedDisk, clock: &Arc<FuzzClock>, config: &Arc<BrokerConfig>) -> Arc<Node> {
-    let open = OpenNode {
-        disk: Arc::new(disk.clone()),
-        data_dir: "/data".into(),
-        clock: clock.clone(),
-        node_id: NODE_ID as u64,
-        new_cluster_id: "fuzz".into(),
-        settings: Arc::new(ConfiguredTopics::new(config.clone())),
-        metadata_settings: metadata_partition(),
-        reserve_bytes: 0,
-        retention_interval_ms: 60_000,
-        max_cached_bytes: 1 << 20,
-    };
-    match open.run() {
-        Ok(node) => node,
-        Err(error) => panic!("the node does not start: {error}"),
-    }
-}
-
-fn register(node: &Node, config: &BrokerConfig) {
-    let registration = Registration {
-        node_id: NODE_ID,
-        incarnation_id: Uuid::from_u128(7),
-        endpoints: vec![BrokerEndpoint {
-            name: config.listeners.name.clone(),
-            host: "fuzz".into(),
-            port: 9092,
-            security_protocol: 0,
-        }],
-        rack: None,
-    };
-    let registered = node.propose(|image| register_broker(image, &registration));
-    assert!(registered.is_ok(), "the broker is registered");
 }

@@ -20,7 +20,7 @@ pub(super) fn messages(text: &'static str) -> Messages {
             name,
             versions: range(versions),
             flexible_from: flexible.parse().unwrap_or(i16::MAX),
-            fields: fields(1, &mut lines),
+            fields: fields(1, name, &mut lines),
         };
         let of_kind = match kind {
             "request" => &mut messages.requests,
@@ -31,7 +31,7 @@ pub(super) fn messages(text: &'static str) -> Messages {
     messages
 }
 
-fn fields(depth: usize, lines: &mut std::iter::Peekable<std::str::Lines<'static>>) -> Vec<Field> {
+fn fields(depth: usize, parent: &str, lines: &mut std::iter::Peekable<std::str::Lines<'static>>) -> Vec<Field> {
     let mut fields = Vec::new();
     while let Some(line) = lines.next_if(|line| dots(line) == depth) {
         let mut words = line.split(' ').skip(1);
@@ -61,9 +61,9 @@ fn fields(depth: usize, lines: &mut std::iter::Peekable<std::str::Lines<'static>
                 _ => panic!("messages.txt: {word} in {line}"),
             }
         }
-        field.meaning = meaning(name, entity);
+        field.meaning = meaning(name, parent, entity);
         if field.kind == Kind::Struct {
-            field.fields = self::fields(depth + 1, lines);
+            field.fields = self::fields(depth + 1, name, lines);
         }
         fields.push(field);
     }
@@ -108,7 +108,7 @@ fn kind_of(name: &str) -> Kind {
     }
 }
 
-fn meaning(name: &str, entity: Option<&str>) -> String {
+fn meaning(name: &str, parent: &str, entity: Option<&str>) -> String {
     let name = name.to_lowercase();
     let of_entity = match entity {
         Some("topicName") => Some("topic"),
@@ -119,6 +119,8 @@ fn meaning(name: &str, entity: Option<&str>) -> String {
         _ => None,
     };
     let of_name = match &*name {
+        "name" if parent == "Protocols" => Some("protocolname"),
+        "name" if parent.starts_with("Config") => Some("configname"),
         "generationidormemberepoch" | "memberepoch" => Some("generationid"),
         "groupids" | "groupsnames" => Some("group"),
         "topicnames" => Some("topic"),
