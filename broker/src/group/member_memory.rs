@@ -19,9 +19,9 @@ pub struct MemberMemory {
 }
 
 impl Default for MemberMemory {
-    /// 2 MiB for a member, 256 MiB for all.
+    /// 2 MiB for a member, 64 MiB for all.
     fn default() -> Self {
-        Self::new(2 << 20, 256 << 20)
+        Self::new(2 << 20, 64 << 20)
     }
 }
 

@@ -131,6 +131,11 @@ impl GoodClients {
         Ok(clients)
     }
 
+    /// Whether the member is not in its group yet.
+    pub fn has_no_member(&self) -> bool {
+        self.seen.lock().group.is_empty()
+    }
+
     /// What they saw since the last call.
     pub fn take(&self) -> Seen {
         std::mem::take(&mut *self.seen.lock())

@@ -9,8 +9,11 @@
 #![forbid(unsafe_code)]
 
 pub mod attack;
+pub mod failing_calls;
 pub mod good;
 pub mod latency;
 pub mod metrics;
 pub mod raw;
+pub mod small_disk;
+pub mod steady;
 pub mod watch;

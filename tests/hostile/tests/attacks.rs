@@ -9,7 +9,7 @@ use crash_tests::broker_process::Broker;
 use crash_tests::ledger::Ledger;
 use crash_tests::scene::Scene;
 use crash_tests::summary::{from_env, say};
-use hostile_tests::attack::{ATTACKS, Attack, run};
+use hostile_tests::attack::{ATTACKS, Attack, prepare, run};
 use hostile_tests::good::{GoodClients, Seen};
 use hostile_tests::metrics::{limits, rss_anon};
 use hostile_tests::watch::MemoryWatch;
@@ -29,12 +29,19 @@ fn good_clients_do_not_notice_attacks() {
         ("weir.max.partitions", "3000"),
         ("weir.max.producer.ids.per.partition", "20000"),
     ];
+    prepare();
     let mut scene = Scene::new(None, &settings, Ledger::default()).unwrap();
     let mut broker = scene.start().unwrap();
     let watch = MemoryWatch::of(broker.pid());
     let clients = GoodClients::start(broker.address).unwrap();
     let lasting = Duration::from_secs(seconds);
     say("attack                times | small produce p50/p99/max ms | large produce              | group                      | connect                    | RssAnon MB | limits reached");
+    std::thread::sleep(Duration::from_secs(1));
+    while clients.has_no_member() {
+        // It joins a new group, which waits for others at first.
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    clients.take();
     std::thread::sleep(lasting);
     let mut problems = Vec::new();
     let begun = limits(broker.admin).unwrap();

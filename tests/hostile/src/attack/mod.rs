@@ -38,8 +38,8 @@ pub const ATTACKS: &[Attack] = &[
     attack("no reading", 4, reading::never, &["weir.max.pipelined.requests", "weir.max.connection.response.bytes"]),
     attack("bombs", 4, records::bombs, &["weir.max.decompressed.batch.bytes"]),
     attack("producer ids", 4, records::producer_ids, &["weir.max.producer.ids.per.partition"]),
-    attack("fetch sessions", 4, state::fetch_sessions, &["max.incremental.fetch.session.cache.slots"]),
-    attack("groups", 4, state::groups, &["weir.max.group.memory.bytes"]),
+    attack("fetch sessions", 4, state::fetch_sessions, &["max.incremental.fetch.session.cache.slots", "weir.max.fetch.session.partitions"]),
+    attack("groups", 4, state::groups, &[]),
     attack("members", 4, state::members, &["weir.max.group.memory.bytes", "weir.max.member.metadata.bytes"]),
     attack("commits", 4, state::commits, &[]),
     attack("names", 4, state::names, &["fixed.answer"]),
@@ -85,6 +85,11 @@ impl Target<'_> {
     fn number(&self) -> u64 {
         self.count.fetch_add(1, Ordering::Relaxed)
     }
+}
+
+/// Makes what the attacks need, so that none of them has to wait for that.
+pub fn prepare() {
+    records::prepare();
 }
 
 /// Attacks for so long. How often something was done.

@@ -11,6 +11,7 @@ use super::Target;
 use crate::raw::{array, text};
 
 const TOPIC: &str = "attacked";
+const RECOMPRESSED: &str = "recompressed";
 
 /// A Produce 3 of one batch.
 fn produce(topic: &str, acks: i16, batch: &[u8]) -> Vec<u8> {
@@ -31,11 +32,11 @@ fn create(target: &Target<'_>) -> io::Result<crate::raw::Raw> {
 static BOMBS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let sizes = [
         (Codec::Gzip, 400 << 20),
-        (Codec::Gzip, 100 << 20),
+        (Codec::Gzip, 60 << 20),
         (Codec::Snappy, 18 << 20),
         (Codec::Lz4, 200 << 20),
-        (Codec::Zstd, 1 << 30),
-        (Codec::Zstd, 120 << 20),
+        (Codec::Zstd, 500 << 20),
+        (Codec::Zstd, 60 << 20),
     ];
     sizes.map(|(codec, size)| bomb(codec, size)).into()
 });
@@ -67,13 +68,31 @@ fn varint(bytes: &mut Vec<u8>, number: u64) {
     bytes.push(left as u8);
 }
 
-/// Batches that decompress to a multiple.
+/// Makes what takes long to make.
+pub(super) fn prepare() {
+    LazyLock::force(&BOMBS);
+}
+
+/// Batches that decompress to a multiple, some into a topic for which they are compressed anew.
 pub(super) fn bombs(target: &Target<'_>) -> io::Result<()> {
     let bombs = &*BOMBS;
     let mut client = create(target)?;
+    // CreateTopics 2.
+    let config = [text("compression.type"), text("lz4")].concat();
+    let topic = [
+        text(RECOMPRESSED),
+        1_i32.to_be_bytes().to_vec(),
+        1_i16.to_be_bytes().to_vec(),
+        array([]),
+        array([config]),
+    ];
+    client.request(ApiKey::CreateTopics, 2, &[array([topic.concat()]), 5_000_i32.to_be_bytes().to_vec(), vec![0]].concat())?;
+    client.answer()?;
     while target.goes_on() {
-        let bomb = &bombs[(target.number() % bombs.len() as u64) as usize];
-        client.request(ApiKey::Produce, 7, &produce(TOPIC, -1, bomb))?;
+        let number = target.number();
+        let bomb = &bombs[(number / 2 % bombs.len() as u64) as usize];
+        let topic = if number % 2 == 0 { TOPIC } else { RECOMPRESSED };
+        client.request(ApiKey::Produce, 7, &produce(topic, -1, bomb))?;
         client.answer_late(|| target.goes_on())?;
     }
     Ok(())
