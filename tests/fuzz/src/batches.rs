@@ -57,7 +57,11 @@ fn codec(choices: &mut Choices<'_>) {
         }
     };
     if let Ok(output) = decompress(codec, &input, limit) {
-        assert!(output.len() <= limit, "{codec}: {} bytes, the limit is {limit}", output.len());
+        assert!(
+            output.len() <= limit,
+            "{codec}: {} bytes, the limit is {limit}",
+            output.len()
+        );
     }
 }
 

@@ -17,7 +17,12 @@ impl FailingCalls {
     pub fn of(pid: u32, calls: &str, error: &str) -> Result<Self, String> {
         let strace = Command::new("strace")
             .args(["-f", "-qq", "-o", "/dev/null", "-p", &pid.to_string()])
-            .args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error={error}")])
+            .args([
+                "-e",
+                &format!("trace={calls}"),
+                "-e",
+                &format!("inject={calls}:error={error}"),
+            ])
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .spawn();

@@ -23,7 +23,9 @@ pub fn limits(admin: SocketAddr) -> Result<BTreeMap<String, u64>, String> {
         Some(name.strip_suffix("\"}")?.to_owned())
     };
     let samples = scrape(admin)?.into_iter();
-    Ok(samples.filter_map(|(series, value)| Some((name(&series)?, value as u64))).collect())
+    Ok(samples
+        .filter_map(|(series, value)| Some((name(&series)?, value as u64)))
+        .collect())
 }
 
 fn get(admin: SocketAddr, path: &str) -> Result<String, String> {

@@ -110,6 +110,9 @@ fn tool(name: &str, arguments: &[&str]) -> Result<(), String> {
     let output = output.map_err(|problem| format!("{name}: {problem}"))?;
     match output.status.success() {
         true => Ok(()),
-        false => Err(format!("{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr))),
+        false => Err(format!(
+            "{name} {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        )),
     }
 }

@@ -191,7 +191,9 @@ pub fn verify(address: SocketAddr, heard: &Heard) -> Result<u64, String> {
         let end = client.list_offset(TOPIC, *partition, crash_tests::client::LATEST);
         let end = end.map_err(|problem| problem.to_string())?;
         while next < end {
-            let fetched = client.fetch(TOPIC, *partition, next, 0).map_err(|problem| problem.to_string())?;
+            let fetched = client
+                .fetch(TOPIC, *partition, next, 0)
+                .map_err(|problem| problem.to_string())?;
             for record in fetched.batches.iter().flat_map(|batch| &batch.records) {
                 found.insert(record.offset, payload::identify(record)?);
                 next = next.max(record.offset + 1);
@@ -213,7 +215,9 @@ pub fn verify(address: SocketAddr, heard: &Heard) -> Result<u64, String> {
         }
     }
     client.find_coordinator(GROUP).map_err(|problem| problem.to_string())?;
-    let committed = client.committed(GROUP, TOPIC, &[0]).map_err(|problem| problem.to_string())?;
+    let committed = client
+        .committed(GROUP, TOPIC, &[0])
+        .map_err(|problem| problem.to_string())?;
     match committed[0].offset >= heard.committed {
         true => Ok(kept),
         false => Err(format!("{} was committed, there is {committed:?}", heard.committed)),

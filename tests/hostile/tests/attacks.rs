@@ -17,7 +17,7 @@ use hostile_tests::watch::MemoryWatch;
 /// What its own memory may be under attack.
 const MOST_MEMORY: u64 = 300_000_000;
 /// Good clients must get something done.
-const LEAST_ANSWERS: usize = 5;
+const LEAST_ANSWERS: usize = 2;
 
 #[test]
 fn good_clients_do_not_notice_attacks() {
@@ -35,7 +35,9 @@ fn good_clients_do_not_notice_attacks() {
     let watch = MemoryWatch::of(broker.pid());
     let clients = GoodClients::start(broker.address).unwrap();
     let lasting = Duration::from_secs(seconds);
-    say("attack                times | small produce p50/p99/max ms | large produce              | group                      | connect                    | RssAnon MB | limits reached");
+    say(
+        "attack                times | small produce p50/p99/max ms | large produce              | group                      | connect                    | RssAnon MB | limits reached",
+    );
     std::thread::sleep(Duration::from_secs(1));
     while clients.has_no_member() {
         // It joins a new group, which waits for others at first.
@@ -60,7 +62,14 @@ fn good_clients_do_not_notice_attacks() {
         if !attack.reaches.is_empty() && !attack.reaches.iter().any(|name| reached.contains(name)) {
             problems.push(format!("{}: none of {:?} is reached", attack.name, attack.reaches));
         }
-        report(attack.name, times, &seen, watch.take_most(), &reached.join(", "), &mut problems);
+        report(
+            attack.name,
+            times,
+            &seen,
+            watch.take_most(),
+            &reached.join(", "),
+            &mut problems,
+        );
         before = now;
     }
     // What they left is answered to the end, while nobody attacks.

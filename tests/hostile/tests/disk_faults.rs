@@ -38,7 +38,9 @@ impl Test {
             load,
             name,
         };
-        test.until("all goes well", |produced, commits, read, _| produced > 20 && commits > 5 && read > 100);
+        test.until("all goes well", |produced, commits, read, _| {
+            produced > 20 && commits > 5 && read > 100
+        });
         test
     }
 
@@ -66,20 +68,27 @@ impl Test {
     }
 
     fn refused_but_readable(&self) {
-        self.until("produces are refused, and readers go on", |produced, _, read, refused| {
-            produced == 0 && refused > 0 && read > 0
-        });
+        self.until(
+            "produces are refused, and readers go on",
+            |produced, _, read, refused| produced == 0 && refused > 0 && read > 0,
+        );
     }
 
     fn goes_on(&self) {
-        self.until("writes go on", |produced, commits, _, refused| produced > 5 && commits > 1 && refused == 0);
+        self.until("writes go on", |produced, commits, _, refused| {
+            produced > 5 && commits > 1 && refused == 0
+        });
     }
 
     /// What the log must say: where, and what to do.
     fn says(&self, words: &[&str]) {
         let log = self.scene.options.log_tail();
         for word in words {
-            assert!(log.contains(word), "{}: the log does not say {word:?}:\n{log}", self.name);
+            assert!(
+                log.contains(word),
+                "{}: the log does not say {word:?}:\n{log}",
+                self.name
+            );
         }
     }
 
@@ -95,11 +104,15 @@ impl Test {
 fn check_after_restart(name: &str, scene: &mut Scene, heard: &Heard) {
     let broker = scene.start().unwrap();
     let kept = verify(broker.address, heard).unwrap_or_else(|problem| panic!("{name}: {problem}\n{}", scene.tell("")));
-    say(&format!("{name}: {kept} acknowledged records are there after the restart"));
+    say(&format!(
+        "{name}: {kept} acknowledged records are there after the restart"
+    ));
     assert!(kept > 0);
     let mut client = crash_tests::client::Connection::open(broker.address).unwrap();
     let batch = crash_tests::payload::batch(9, 0, 1, None, storage::compression::Codec::None, 1_700_000_000_000);
-    client.produce("steady", 0, batch, crash_tests::client::Acks::All).unwrap();
+    client
+        .produce("steady", 0, batch, crash_tests::client::Acks::All)
+        .unwrap();
     broker.stop(&scene.options).unwrap();
 }
 

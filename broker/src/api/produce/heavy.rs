@@ -78,7 +78,7 @@ pub(super) fn validate(
     }
 }
 
-/// Bytes that a batch of this size may take: its records, and they compressed anew.
+/// Bytes that a batch of this size may take: its records, twice while their buffer grows or they are compressed anew.
 fn weight(codec: Codec, len: usize, most: usize) -> usize {
     // What each codec can at most make of a byte.
     let ratio = match codec {
@@ -88,7 +88,9 @@ fn weight(codec: Codec, len: usize, most: usize) -> usize {
         Codec::Gzip => 1_032,
         Codec::Zstd => usize::MAX,
     };
-    len.saturating_mul(ratio).min(most).saturating_add(len)
+    (len.saturating_mul(ratio).min(most))
+        .saturating_mul(2)
+        .saturating_add(len)
 }
 
 /// The pool, and who waits for it.

@@ -100,7 +100,9 @@ impl<S: Service> Connection<S> {
         self.frame_since = None;
         self.held_back = Some(Limit::MaxResponseBytes);
         // Nobody tells that there is memory again.
-        self.timer.as_mut().reset((Instant::now() + RESPONSE_MEMORY_POLL).into());
+        self.timer
+            .as_mut()
+            .reset((Instant::now() + RESPONSE_MEMORY_POLL).into());
     }
 
     /// Whether the connection is not, or no longer, waiting for the budget.

@@ -67,13 +67,18 @@ fn offset_index(choices: &mut Choices<'_>) {
     let bytes = content(choices, |name| name.ends_with(".index"));
     let base = choices.one(&[0, 0, 10, i64::MAX - 5, -1]);
     let size = choices.one(&[0, 100, 700, 1 << 31]);
-    let Ok(view) = OffsetIndexView::new(base, &bytes) else { return };
+    let Ok(view) = OffsetIndexView::new(base, &bytes) else {
+        return;
+    };
     if view.sanity_check(size).is_err() {
         return;
     }
     let offset = choices.one(&EDGES);
     assert!(u64::from(view.lookup(offset)) <= size);
-    assert!(view.entry_at_or_before(offset).is_none_or(|entry| entry.offset <= offset));
+    assert!(
+        view.entry_at_or_before(offset)
+            .is_none_or(|entry| entry.offset <= offset)
+    );
     view.boundary(choices.number() as u32);
     assert_eq!(view.iter().count(), view.len());
     assert_eq!(view.iter().last(), view.last());
@@ -83,13 +88,18 @@ fn time_index(choices: &mut Choices<'_>) {
     let bytes = content(choices, |name| name.ends_with(".timeindex"));
     let base = choices.one(&[0, 0, 10, i64::MAX - 5, -1]);
     let next = choices.one(&[0, 100, 700, i64::MAX]);
-    let Ok(view) = TimeIndexView::new(base, &bytes) else { return };
+    let Ok(view) = TimeIndexView::new(base, &bytes) else {
+        return;
+    };
     if view.sanity_check(next).is_err() {
         return;
     }
     let timestamp = choices.one(&EDGES);
     assert!(view.lookup(timestamp) <= next.max(base));
-    assert!(view.entry_at_or_before(timestamp).is_none_or(|entry| entry.timestamp <= timestamp));
+    assert!(
+        view.entry_at_or_before(timestamp)
+            .is_none_or(|entry| entry.timestamp <= timestamp)
+    );
     assert_eq!(view.iter().count(), view.len());
     assert_eq!(view.iter().last(), view.last());
 }
@@ -116,7 +126,17 @@ fn settings(choices: &mut Choices<'_>) {
     if choices.percent(80) {
         let known: Vec<&str> = properties::broker_properties().map(|property| property.name).collect();
         for _ in 0..choices.below(6) {
-            let value = choices.one(&["1", "-1", "true", "9092", "PLAINTEXT://:9092", "a,b", "", "compact", "9223372036854775807"]);
+            let value = choices.one(&[
+                "1",
+                "-1",
+                "true",
+                "9092",
+                "PLAINTEXT://:9092",
+                "a,b",
+                "",
+                "compact",
+                "9223372036854775807",
+            ]);
             bytes.extend(format!("{}={value}\n", choices.one(&known)).into_bytes());
         }
         mutate(choices, &mut bytes, 3);
@@ -169,8 +189,14 @@ fn journal(choices: &mut Choices<'_>) {
     if choices.percent(80) {
         mend::journal(&mut bytes);
     }
-    let journals = STOPPED.iter().map(|(path, _)| path).filter(|path| path.extension().is_some_and(|kind| kind == "journal"));
-    let path = journals.last().cloned().unwrap_or_else(|| Path::new(DATA_DIR).join("journal/x"));
+    let journals = STOPPED
+        .iter()
+        .map(|(path, _)| path)
+        .filter(|path| path.extension().is_some_and(|kind| kind == "journal"));
+    let path = journals
+        .last()
+        .cloned()
+        .unwrap_or_else(|| Path::new(DATA_DIR).join("journal/x"));
     let disk = disk_of(&[(path, bytes)], 1);
     let dir = Path::new(DATA_DIR);
     if let Err(error) = Journal::inspect(&disk, dir) {

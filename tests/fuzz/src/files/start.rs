@@ -52,7 +52,11 @@ pub(super) fn run(choices: &mut Choices<'_>) {
         Ok(node) => node,
         Err(error) => return assert_tells(&error.to_string()),
     };
-    let coordinators = Arc::new(Coordinators::new(&node, CoordinatorSettings::from(&*config), Arc::new(Uuid::new_v4)));
+    let coordinators = Arc::new(Coordinators::new(
+        &node,
+        CoordinatorSettings::from(&*config),
+        Arc::new(Uuid::new_v4),
+    ));
     node.set_observer(coordinators.clone());
     let topics = node.topics().load_full();
     for partition in topics.partitions() {
@@ -98,7 +102,9 @@ fn damage(choices: &mut Choices<'_>, files: &mut Vec<File>) {
         }
         5 => {
             let dirs = ["t0-7", "t9-0", "x", "t1-0.x-delete", "__consumer_offsets-5", "a-b-c-1"];
-            let path = PathBuf::from(DATA_DIR).join(choices.one(&dirs)).join(choices.one(&NAMES));
+            let path = PathBuf::from(DATA_DIR)
+                .join(choices.one(&dirs))
+                .join(choices.one(&NAMES));
             files.push((path, made_up(choices)));
         }
         6 => {
@@ -128,7 +134,10 @@ fn look(choices: &mut Choices<'_>, node: &Arc<Node>, partition: &Arc<Partition>)
     let reader = partition.reader();
     let limit = reader.high_watermark();
     let mut next = reader.start_offset();
-    assert!(next >= 0 && limit.offset <= reader.end_offset(), "{partition}: {next} to {limit:?}");
+    assert!(
+        next >= 0 && limit.offset <= reader.end_offset(),
+        "{partition}: {next} to {limit:?}"
+    );
     while next < limit.offset {
         let Ok(Some(slice)) = reader.read(next, limit, 1_000) else {
             break;

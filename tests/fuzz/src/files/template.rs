@@ -24,7 +24,10 @@ fn files(is_stopped: bool) -> Vec<File> {
     let mut world = World::large();
     let node = world.node().clone();
     let topics = node.topics().load_full();
-    let partitions: Vec<_> = topics.partitions().filter(|partition| !partition.topic.starts_with("__")).collect();
+    let partitions: Vec<_> = topics
+        .partitions()
+        .filter(|partition| !partition.topic.starts_with("__"))
+        .collect();
     for round in 0..24 {
         for (place, partition) in partitions.iter().enumerate().filter(|(place, _)| *place < 3) {
             let codec = Codec::ALL[(round + place) % Codec::ALL.len()];
@@ -32,7 +35,9 @@ fn files(is_stopped: bool) -> Vec<File> {
             if place == 0 {
                 batch = batch.producer(round as i64 % 3, 0, (round / 3) as i32);
             }
-            let bytes = batch.push(node.clock().wall_ms(), Some(b"key"), Some(&[7; 60]), &[]).build();
+            let bytes = batch
+                .push(node.clock().wall_ms(), Some(b"key"), Some(&[7; 60]), &[])
+                .build();
             let header = BatchHeader::parse(&bytes).expect("the builder builds whole batches");
             let appended = node.append(partition, &ProducedBatch { header, bytes });
             assert!(appended.is_ok(), "a sound batch is appended");

@@ -15,21 +15,56 @@ const MAX_COUNT: usize = 24;
 const MAX_ELEMENTS: usize = 60;
 
 /// The topics that a world begins with come first.
-const TOPICS: [&str; 9] = ["t0", "t1", "t2", "made-0", "made-1", "made-2", "__consumer_offsets", "__cluster_metadata", "a/b"];
+const TOPICS: [&str; 9] = [
+    "t0",
+    "t1",
+    "t2",
+    "made-0",
+    "made-1",
+    "made-2",
+    "__consumer_offsets",
+    "__cluster_metadata",
+    "a/b",
+];
 const GROUPS: [&str; 4] = ["g0", "g1", "g2", ""];
 
 /// Words by meaning.
 const WORDS: &[(&str, &[&str])] = &[
-    ("protocoltype", &["consumer", "consumer", "consumer", "consumer", "consumer", "connect", ""]),
+    (
+        "protocoltype",
+        &[
+            "consumer", "consumer", "consumer", "consumer", "consumer", "connect", "",
+        ],
+    ),
     ("protocolname", &["range", "range", "range", "roundrobin"]),
     ("resourcename", &["t0", "t1", "1", "", "g0", "broker-logger", "made-0"]),
     (
         "configurationkeys",
-        &["retention.ms", "cleanup.policy", "segment.bytes", "log.retention.hours", "no.such", "compression.type"],
+        &[
+            "retention.ms",
+            "cleanup.policy",
+            "segment.bytes",
+            "log.retention.hours",
+            "no.such",
+            "compression.type",
+        ],
     ),
     (
         "value",
-        &["1000", "-1", "compact", "delete", "compact,delete", "true", "false", "lz4", "zstd", "", "LogAppendTime", "9223372036854775807"],
+        &[
+            "1000",
+            "-1",
+            "compact",
+            "delete",
+            "compact,delete",
+            "true",
+            "false",
+            "lz4",
+            "zstd",
+            "",
+            "LogAppendTime",
+            "9223372036854775807",
+        ],
     ),
     ("statesfilter", &["Stable", "Empty", "Dead", "PreparingRebalance", "x"]),
     ("typesfilter", &["classic", "consumer", "share", "x"]),
@@ -218,7 +253,12 @@ impl<'w, 'c, 'a> Plausible<'w, 'c, 'a> {
             (_, 0) => self.choices.bytes(40),
             (_, 1) => Vec::new(),
             // A consumer's subscription to t0, which coordinators may look into.
-            _ => [&[0, 1, 0, 0, 0, 1, 0, 2][..], b"t0", &[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]].concat(),
+            _ => [
+                &[0, 1, 0, 0, 0, 1, 0, 2][..],
+                b"t0",
+                &[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0],
+            ]
+            .concat(),
         }
     }
 

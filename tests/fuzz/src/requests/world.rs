@@ -276,7 +276,11 @@ impl World {
                     "{} {version}, which was valid: {reason}",
                     api.name
                 );
-                assert!(!reason.contains("cannot be encoded"), "{} {version}: {reason}", api.name);
+                assert!(
+                    !reason.contains("cannot be encoded"),
+                    "{} {version}: {reason}",
+                    api.name
+                );
                 count(api, version, |fates| &mut fates.closed);
             }
         }
@@ -293,7 +297,12 @@ impl World {
         let bytes = bytes_of(response);
         let size = (bytes.len() - 4) as i32;
         assert_eq!(bytes[..4], size.to_be_bytes(), "{} {version}: its size", api.name);
-        assert_eq!(bytes[4..8], asked.correlation_id.to_be_bytes(), "{} {version}: its id", api.name);
+        assert_eq!(
+            bytes[4..8],
+            asked.correlation_id.to_be_bytes(),
+            "{} {version}: its id",
+            api.name
+        );
         let mut body = &bytes[8..];
         if api.is_flexible(version) && api.key != ApiKey::ApiVersions {
             assert_eq!(body[0], 0, "{} {version}: tags of the header", api.name);
@@ -312,7 +321,9 @@ impl World {
         };
         let learn = |field: &Field, value: Value| {
             match (&*field.meaning, &value) {
-                ("memberid", Value::Text(member)) if membership.member.is_empty() => membership.member.clone_from(member),
+                ("memberid", Value::Text(member)) if membership.member.is_empty() => {
+                    membership.member.clone_from(member)
+                }
                 ("generationid", Value::Number(generation)) => membership.generation = *generation,
                 ("sessionid", Value::Number(id)) if *id != 0 => harvest.session(*id),
                 _ => {}
@@ -402,7 +413,11 @@ impl World {
         self.disk.set_capacity(None);
         self.stop();
         let World {
-            disk, clock, node, context, ..
+            disk,
+            clock,
+            node,
+            context,
+            ..
         } = self;
         let config = context.config.load_full();
         drop((context, node));
@@ -410,7 +425,11 @@ impl World {
             Ok(again) => again,
             Err(error) => panic!("the node does not start again: {error}"),
         };
-        assert!(again.out_of_service().is_empty(), "out of service: {:?}", again.out_of_service());
+        assert!(
+            again.out_of_service().is_empty(),
+            "out of service: {:?}",
+            again.out_of_service()
+        );
     }
 }
 
@@ -422,7 +441,8 @@ fn bytes_of(response: Response) -> Vec<u8> {
             Part::File { file, position, len } => {
                 let begin = bytes.len();
                 bytes.resize(begin + len as usize, 0);
-                storage::disk::read_exact_at(&*file, &mut bytes[begin..], position).expect("an answer's range is there");
+                storage::disk::read_exact_at(&*file, &mut bytes[begin..], position)
+                    .expect("an answer's range is there");
             }
         }
     }

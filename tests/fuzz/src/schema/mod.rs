@@ -124,7 +124,9 @@ impl Message {
 
 impl Field {
     fn is_nullable(&self, version: i16) -> bool {
-        self.nullable.as_ref().is_some_and(|versions| versions.contains(&version))
+        self.nullable
+            .as_ref()
+            .is_some_and(|versions| versions.contains(&version))
     }
 
     fn tag_at(&self, version: i16) -> Option<u32> {
@@ -136,7 +138,10 @@ impl Field {
 /// The fields that a version has, tagged ones apart.
 fn split(fields: &[Field], version: i16) -> (impl Iterator<Item = &Field>, impl Iterator<Item = (u32, &Field)>) {
     let there = move |field: &&Field| field.versions.contains(&version);
-    let plain = fields.iter().filter(there).filter(move |field| field.tag_at(version).is_none());
+    let plain = fields
+        .iter()
+        .filter(there)
+        .filter(move |field| field.tag_at(version).is_none());
     let tagged = (fields.iter().filter(there)).filter_map(move |field| Some((field.tag_at(version)?, field)));
     (plain, tagged)
 }

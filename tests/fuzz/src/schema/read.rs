@@ -3,12 +3,7 @@
 use super::{Field, Kind, Message, Value, split};
 
 /// Reads a whole message, and tells of each value in it.
-pub fn read(
-    message: &Message,
-    version: i16,
-    bytes: &[u8],
-    mut tell: impl FnMut(&Field, Value),
-) -> Result<(), String> {
+pub fn read(message: &Message, version: i16, bytes: &[u8], mut tell: impl FnMut(&Field, Value)) -> Result<(), String> {
     let mut reader = Reader {
         bytes,
         version,
@@ -34,7 +29,8 @@ impl<'a> Reader<'a> {
         let version = self.version;
         let (plain, tagged) = split(fields, version);
         for field in plain {
-            self.field(field).map_err(|problem| format!("{}: {problem}", field.name))?;
+            self.field(field)
+                .map_err(|problem| format!("{}: {problem}", field.name))?;
         }
         if !self.flexible {
             return Ok(());
@@ -57,7 +53,9 @@ impl<'a> Reader<'a> {
                 flexible: true,
                 tell: &mut *self.tell,
             };
-            inner.field(field).map_err(|problem| format!("{}: {problem}", field.name))?;
+            inner
+                .field(field)
+                .map_err(|problem| format!("{}: {problem}", field.name))?;
             if !inner.bytes.is_empty() {
                 return Err(format!("{}: {} bytes follow it", field.name, inner.bytes.len()));
             }
@@ -129,7 +127,9 @@ impl<'a> Reader<'a> {
     fn number(&mut self, len: usize) -> Result<i64, String> {
         let bytes = self.take(len)?;
         let first = i64::from(bytes[0] as i8);
-        Ok(bytes[1..].iter().fold(first, |number, byte| number << 8 | i64::from(*byte)))
+        Ok(bytes[1..]
+            .iter()
+            .fold(first, |number, byte| number << 8 | i64::from(*byte)))
     }
 
     fn varint(&mut self) -> Result<u32, String> {

@@ -50,7 +50,12 @@ fn every_version_that_is_served_can_be_built_and_its_answer_read() {
         ] {
             let message = message.unwrap_or_else(|| panic!("no {what} of {} in messages.txt", api.name));
             assert_eq!(message.name, api.name);
-            assert_eq!(message.flexible_from, api.flexible_from.min(message.flexible_from), "{}", api.name);
+            assert_eq!(
+                message.flexible_from,
+                api.flexible_from.min(message.flexible_from),
+                "{}",
+                api.name
+            );
             for version in api.min..=api.max {
                 assert!(message.versions.contains(&version), "{} {version}", api.name);
                 let mut values = Counting::default();
@@ -71,5 +76,8 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(read(message, 4, &whole, |_, _| ()), Ok(()));
     assert!(read(message, 4, &whole[..whole.len() - 1], |_, _| ()).is_err());
     let longer = [&whole[..], &[0]].concat();
-    assert_eq!(read(message, 4, &longer, |_, _| ()), Err("1 bytes follow the message".to_owned()));
+    assert_eq!(
+        read(message, 4, &longer, |_, _| ()),
+        Err("1 bytes follow the message".to_owned())
+    );
 }

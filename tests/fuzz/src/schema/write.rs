@@ -134,8 +134,12 @@ impl Writer {
     fn length(&mut self, length: Option<usize>, is_string: bool) {
         match length {
             _ if self.flexible => put_varint(&mut self.bytes, length.map_or(0, |length| length as u32 + 1)),
-            _ if is_string => self.bytes.extend(length.map_or(-1, |length| length as i16).to_be_bytes()),
-            _ => self.bytes.extend(length.map_or(-1, |length| length as i32).to_be_bytes()),
+            _ if is_string => self
+                .bytes
+                .extend(length.map_or(-1, |length| length as i16).to_be_bytes()),
+            _ => self
+                .bytes
+                .extend(length.map_or(-1, |length| length as i32).to_be_bytes()),
         }
     }
 }

@@ -42,7 +42,9 @@ impl Values for Ones {
 
 /// A version of an API, with a huge number at each byte in turn.
 pub(super) fn everywhere(target: &Target<'_>) -> io::Result<()> {
-    let versions = APIS.iter().flat_map(|api| (api.min..=api.max).map(move |version| (api, version)));
+    let versions = APIS
+        .iter()
+        .flat_map(|api| (api.min..=api.max).map(move |version| (api, version)));
     let count = versions.clone().count() as u64;
     let Some((api, version)) = versions.clone().nth((target.number() % count) as usize) else {
         return Ok(());
@@ -57,7 +59,9 @@ pub(super) fn everywhere(target: &Target<'_>) -> io::Result<()> {
             let mut damaged = body[..at].to_vec();
             damaged.extend_from_slice(huge);
             damaged.extend_from_slice(body.get(at + huge.len()..).unwrap_or_default());
-            let sent = client.request(api.key, version, &damaged).and_then(|()| client.answer());
+            let sent = client
+                .request(api.key, version, &damaged)
+                .and_then(|()| client.answer());
             if !target.goes_on() {
                 return Ok(());
             }

@@ -17,7 +17,13 @@ const RECOMPRESSED: &str = "recompressed";
 fn produce(topic: &str, acks: i16, batch: &[u8]) -> Vec<u8> {
     let partition = [&0_i32.to_be_bytes()[..], &(batch.len() as i32).to_be_bytes(), batch].concat();
     let topic = [text(topic), array([partition])].concat();
-    [&(-1_i16).to_be_bytes()[..], &acks.to_be_bytes(), &10_000_i32.to_be_bytes(), &array([topic])].concat()
+    [
+        &(-1_i16).to_be_bytes()[..],
+        &acks.to_be_bytes(),
+        &10_000_i32.to_be_bytes(),
+        &array([topic]),
+    ]
+    .concat()
 }
 
 fn create(target: &Target<'_>) -> io::Result<crate::raw::Raw> {
@@ -86,7 +92,11 @@ pub(super) fn bombs(target: &Target<'_>) -> io::Result<()> {
         array([]),
         array([config]),
     ];
-    client.request(ApiKey::CreateTopics, 2, &[array([topic.concat()]), 5_000_i32.to_be_bytes().to_vec(), vec![0]].concat())?;
+    client.request(
+        ApiKey::CreateTopics,
+        2,
+        &[array([topic.concat()]), 5_000_i32.to_be_bytes().to_vec(), vec![0]].concat(),
+    )?;
     client.answer()?;
     while target.goes_on() {
         let number = target.number();

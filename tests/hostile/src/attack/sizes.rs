@@ -83,7 +83,9 @@ pub(super) fn slow(target: &Target<'_>) -> io::Result<()> {
 pub(super) fn malformed(target: &Target<'_>) -> io::Result<()> {
     let mut client = target.open()?;
     let number = target.number();
-    let body: Vec<u8> = (0..number % 40).map(|at| (number.wrapping_mul(at + 3) >> 5) as u8).collect();
+    let body: Vec<u8> = (0..number % 40)
+        .map(|at| (number.wrapping_mul(at + 3) >> 5) as u8)
+        .collect();
     match number % 4 {
         0 => client.send(&body),
         1 => client.request(ApiKey::Fetch, 12, &body),

@@ -70,7 +70,11 @@ pub(super) fn members(target: &Target<'_>) -> io::Result<()> {
         let number = target.number();
         let metadata = [100, 1_900_000, 2_100_000][(number % 3) as usize];
         let mut client = target.open()?;
-        client.request(ApiKey::JoinGroup, 3, &join(&format!("attacked-{}", number % 8), metadata))?;
+        client.request(
+            ApiKey::JoinGroup,
+            3,
+            &join(&format!("attacked-{}", number % 8), metadata),
+        )?;
         held.push(client);
         if held.len() > 300 {
             held.clear();
@@ -107,26 +111,51 @@ pub(super) fn names(target: &Target<'_>) -> io::Result<()> {
     let mut client = target.open()?;
     let requests = [
         // Metadata 4: no topic is made.
-        frame(ApiKey::Metadata, 4, &[array((0..MANY).map(|n| text(&format!("no-{n}")))), vec![0]].concat()),
+        frame(
+            ApiKey::Metadata,
+            4,
+            &[array((0..MANY).map(|n| text(&format!("no-{n}")))), vec![0]].concat(),
+        ),
         frame(
             ApiKey::DescribeConfigs,
             3,
-            &[array((0..MANY).map(|_| [&[4][..], &text("1"), &(-1_i32).to_be_bytes()].concat())), vec![1, 1]].concat(),
+            &[
+                array((0..MANY).map(|_| [&[4][..], &text("1"), &(-1_i32).to_be_bytes()].concat())),
+                vec![1, 1],
+            ]
+            .concat(),
         ),
-        frame(ApiKey::DescribeGroups, 0, &array((0..MANY).map(|n| text(&format!("no-{n}"))))),
+        frame(
+            ApiKey::DescribeGroups,
+            0,
+            &array((0..MANY).map(|n| text(&format!("no-{n}")))),
+        ),
         frame(ApiKey::DescribeGroups, 0, &array((0..MANY).map(|_| text("good")))),
-        frame(ApiKey::DeleteGroups, 0, &array((0..MANY).map(|n| text(&format!("no-{n}"))))),
+        frame(
+            ApiKey::DeleteGroups,
+            0,
+            &array((0..MANY).map(|n| text(&format!("no-{n}")))),
+        ),
         frame(
             ApiKey::OffsetFetch,
             1,
-            &[text("good-offsets"), array([[text(TOPIC), array((0..MANY).map(|n| (n as i32).to_be_bytes().to_vec()))].concat()])]
-                .concat(),
+            &[
+                text("good-offsets"),
+                array([[text(TOPIC), array((0..MANY).map(|n| (n as i32).to_be_bytes().to_vec()))].concat()]),
+            ]
+            .concat(),
         ),
-        frame(ApiKey::DeleteTopics, 1, &[array((0..MANY).map(|n| text(&format!("no-{n}")))), vec![0; 4]].concat()),
+        frame(
+            ApiKey::DeleteTopics,
+            1,
+            &[array((0..MANY).map(|n| text(&format!("no-{n}")))), vec![0; 4]].concat(),
+        ),
     ];
     while target.goes_on() {
         let request = &requests[(target.number() % requests.len() as u64) as usize];
-        let asked = client.send(request).and_then(|()| client.answer_late(|| target.goes_on()));
+        let asked = client
+            .send(request)
+            .and_then(|()| client.answer_late(|| target.goes_on()));
         if asked.is_err() {
             client = target.open()?;
         }
@@ -143,9 +172,17 @@ pub(super) fn configurations(target: &Target<'_>) -> io::Result<()> {
         let topic = format!("configured-{}", target.number());
         client.request(ApiKey::Metadata, 4, &[array([text(&topic)]), vec![1]].concat())?;
         client.answer_late(|| target.goes_on())?;
-        let configs = ["leader.replication.throttled.replicas", "follower.replication.throttled.replicas"].map(config);
+        let configs = [
+            "leader.replication.throttled.replicas",
+            "follower.replication.throttled.replicas",
+        ]
+        .map(config);
         let resource = [vec![2], text(&topic), array(configs)].concat();
-        client.request(ApiKey::IncrementalAlterConfigs, 0, &[array([resource]), vec![0]].concat())?;
+        client.request(
+            ApiKey::IncrementalAlterConfigs,
+            0,
+            &[array([resource]), vec![0]].concat(),
+        )?;
         client.answer_late(|| target.goes_on())?;
     }
     Ok(())
