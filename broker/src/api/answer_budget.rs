@@ -12,7 +12,7 @@ use crate::connection::Outcome;
 use crate::metrics::{Limit, LimitCounters};
 
 /// Bytes of one answer, about: as it is built and as it is sent.
-pub(super) const MAX_ANSWER_BYTES: usize = 64 << 20;
+pub(super) const MAX_ANSWER_BYTES: usize = 32 << 20;
 
 /// Names of one request: groups, resources, keys. More than anything here has by default.
 pub(super) const MAX_NAMES: usize = 100_000;

@@ -26,6 +26,9 @@ use crate::controller::image::{Image, ResourceType};
 use crate::controller::topic_name::{is_internal_topic, validate_topic_name};
 use crate::loggers::{Level, Loggers};
 
+/// So many resources are described on the connection's task; more take long, and are described one request at a time.
+const AT_ONCE: usize = 4;
+
 /// The source of a logger's level (`DYNAMIC_BROKER_LOGGER_CONFIG`).
 const LOGGER_SOURCE: i8 = 6;
 
@@ -37,6 +40,24 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     if let Err(close) = check_names(&context.limits, body.resources.len()) {
         return close;
     }
+    if body.resources.len() <= AT_ONCE {
+        return respond(context, &request, &body);
+    }
+    let context = context.clone();
+    Outcome::later(async move {
+        let turn = context.long_answers.clone().acquire_owned().await;
+        let built = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            respond(&context, &request, &body)
+        });
+        match built.await {
+            Ok(answer) => answer,
+            Err(_) => Outcome::Close("the answer could not be built".into()),
+        }
+    })
+}
+
+fn respond(context: &Context, request: &Request, body: &DescribeConfigsRequest) -> Outcome {
     let (config, image) = (context.config.load(), context.node.image());
     let mut budget = AnswerBudget::new(&context.limits);
     let results = body.resources.iter().map(|resource| {
@@ -47,7 +68,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         };
         match entries {
             Ok(entries) => {
-                let result = described(resource, entries, &body);
+                let result = described(resource, entries, body);
                 budget.take(len_in_memory(&result) + encoded_len(&result, request.header.api_version));
                 result
             }
@@ -58,7 +79,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     });
     let response = DescribeConfigsResponse::default().with_results(results.collect());
     let failed = response.results.iter().any(|result| result.error_code != 0);
-    answer(&request, &response, failed)
+    answer(request, &response, failed)
 }
 
 /// Bytes of a result beside its texts.

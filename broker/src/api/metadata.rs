@@ -48,6 +48,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
 
 fn respond(context: &Context, request: &Request, body: &MetadataRequest, created: &[CreatedTopic]) -> Outcome {
     let mut response = view::describe(context, |view| metadata(view, body, request.header.api_version));
+    log_refusals(created);
     for topic in created {
         let refusal = topic.result.as_ref().err();
         context
@@ -62,10 +63,20 @@ fn respond(context: &Context, request: &Request, body: &MetadataRequest, created
     answer(request, &response, failed)
 }
 
+/// One line for a request, however much it names.
+fn log_refusals(created: &[CreatedTopic]) {
+    let mut refused = created
+        .iter()
+        .filter_map(|topic| Some((&topic.name, topic.result.as_ref().err()?)));
+    if let Some((topic, error)) = refused.next() {
+        let others = refused.count();
+        tracing::warn!(%topic, %error, others, "topics that a client asked for are not created");
+    }
+}
+
 /// Kafka answers two reasons why a topic was not created, which clients know as final; any other is "no such topic".
 fn tell_refusal(response: &mut MetadataResponse, created: &CreatedTopic) {
     let Err(refusal) = &created.result else { return };
-    tracing::warn!(topic = %created.name, error = %refusal, "a topic that a client asked for is not created");
     let is_told = matches!(
         refusal.error,
         ResponseError::InvalidTopicException | ResponseError::InvalidReplicationFactor

@@ -148,6 +148,8 @@ pub struct GroupsConfig {
     pub max_groups: usize,
     /// `weir.max.member.metadata.bytes`.
     pub max_member_metadata_bytes: usize,
+    /// `weir.max.offsets.bytes`.
+    pub max_offsets_bytes: usize,
     /// `weir.max.group.memory.bytes`.
     pub max_memory_bytes: usize,
 }
@@ -238,6 +240,7 @@ impl BrokerConfig {
                 max_size: settings.count("group.max.size"),
                 max_groups: settings.count("weir.max.groups"),
                 max_member_metadata_bytes: settings.count("weir.max.member.metadata.bytes"),
+                max_offsets_bytes: settings.count("weir.max.offsets.bytes"),
                 max_memory_bytes: settings.count("weir.max.group.memory.bytes"),
             },
             offsets: OffsetsConfig {

@@ -84,6 +84,9 @@ pub enum Ended {
     /// `connections.max.idle.ms`.
     #[error("idle")]
     Idle,
+    /// `weir.max.response.bytes`.
+    #[error("answers were not read while there was no memory for others")]
+    Unread,
     /// `weir.frame.timeout.ms`.
     #[error("a frame did not arrive in time")]
     FrameTimeout,
@@ -153,6 +156,10 @@ pub struct Connection<S> {
     wait_since: Instant,
     /// Why the connection is not read, when it was last looked at.
     held_back: Option<Limit>,
+    /// Since when all connections' answers are too much while this one's are not read, and what was sent until then.
+    unread: Option<(Instant, u64)>,
+    /// Bytes sent.
+    sent: u64,
     pending: VecDeque<Pending>,
     /// Bytes in memory of answers that are ready behind one that is not.
     ready_memory: u64,
@@ -190,11 +197,12 @@ impl<S: Service> Connection<S> {
         let now = Instant::now();
         let limits = &shared.limits;
         let first_tick = tick(limits, 1);
+        let address = info.peer.ip().to_canonical();
         Self {
             stream,
             frames: FrameReader::new(limits.max_frame_bytes, limits.max_request_bytes),
-            address: info.peer.ip().to_canonical(),
-            responses: ResponseShare::new(shared.responses.clone()),
+            address,
+            responses: ResponseShare::new(shared.responses.clone(), address),
             timer: Box::pin(tokio::time::sleep(first_tick)),
             shared,
             info,
@@ -204,6 +212,8 @@ impl<S: Service> Connection<S> {
             wait: None,
             wait_since: now,
             held_back: None,
+            unread: None,
+            sent: 0,
             pending: VecDeque::new(),
             ready_memory: 0,
             waiting: 0,
@@ -232,6 +242,10 @@ impl<S: Service> Connection<S> {
             Ended::Idle => {
                 network.closed_idle.add(1);
                 limits.reached(Limit::ConnectionsMaxIdleMs);
+            }
+            Ended::Unread => {
+                network.closed_idle.add(1);
+                limits.reached(Limit::MaxResponseBytes);
             }
             Ended::FrameTimeout => {
                 network.closed_idle.add(1);
@@ -278,11 +292,14 @@ impl<S: Service> Connection<S> {
         let written = self.output.take_written();
         if written > 0 {
             network.bytes_out.add(written);
+            self.sent += written;
             self.active_at = Instant::now();
         }
         self.responses.set(self.output.memory() + self.ready_memory);
-        if let Poll::Ready(result) = wrote {
-            result?;
+        match wrote {
+            Poll::Ready(result) => result?,
+            Poll::Pending if self.responses.must_drain() => self.tick_while_unread(),
+            Poll::Pending => {}
         }
         Ok(taken || answered || written > 0)
     }

@@ -9,8 +9,7 @@ use std::{io, mem};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::ApiKey;
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::limits::{FREE_BYTES, SMALL_FRAME};
 
@@ -25,15 +24,30 @@ const KEPT: usize = 32 * 1024;
 
 /// A frame that is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum FrameError {
+pub enum FrameError {
+    /// Its size is negative, or beyond the limit of all frames.
     #[error("a frame of {size} bytes is not within 0 to {limit} (socket.request.max.bytes)")]
-    Size { size: i32, limit: usize },
+    Size {
+        /// As sent.
+        size: i32,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// It is beyond the limit of every API but Produce.
     #[error("a request of {size} bytes for API key {key} is larger than {limit} (weir.max.request.bytes)")]
-    Request { key: i16, size: usize, limit: usize },
+    Request {
+        /// As sent.
+        key: i16,
+        /// As sent, in bytes.
+        size: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
 }
 
+/// The input of one connection.
 #[derive(Debug)]
-pub(super) struct FrameReader {
+pub struct FrameReader {
     buffer: BytesMut,
     max_frame: usize,
     max_request: usize,
@@ -46,7 +60,8 @@ pub(super) struct FrameReader {
 }
 
 impl FrameReader {
-    pub(super) fn new(max_frame: usize, max_request: usize) -> Self {
+    /// Nothing has arrived yet. Limits in bytes: of every frame, and of those that are no Produce.
+    pub fn new(max_frame: usize, max_request: usize) -> Self {
         let read_size = READ_SIZES.0;
         Self {
             buffer: BytesMut::new(),
@@ -60,7 +75,7 @@ impl FrameReader {
     }
 
     /// The next frame without its size, if it has arrived whole.
-    pub(super) fn next(&mut self) -> Result<Option<Bytes>, FrameError> {
+    pub fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
         let Some(size) = self.declared()? else { return Ok(None) };
         if self.buffer.len() < 4 + size {
             return Ok(None);
@@ -71,7 +86,7 @@ impl FrameReader {
     }
 
     /// The size of the frame that is arriving, once it is known.
-    pub(super) fn declared(&self) -> Result<Option<usize>, FrameError> {
+    pub fn declared(&self) -> Result<Option<usize>, FrameError> {
         let Some((size, rest)) = self.buffer.split_first_chunk() else {
             return Ok(None);
         };
@@ -97,15 +112,15 @@ impl FrameReader {
     }
 
     /// Bytes that have arrived of a frame that is not whole yet, its size included.
-    pub(super) fn buffered(&self) -> usize {
+    pub fn buffered(&self) -> usize {
         self.buffer.len()
     }
 
     /// Reads once, at most `limit` bytes; 0 at the end of the stream. `declared` is what [`FrameReader::declared`] says;
     /// `exactly`: no room beyond the frame that is arriving.
-    pub(super) fn poll_read(
+    pub fn poll_read<S: AsyncRead + Unpin>(
         &mut self,
-        stream: &mut TcpStream,
+        stream: &mut S,
         cx: &mut Context<'_>,
         declared: Option<usize>,
         limit: usize,

@@ -31,6 +31,10 @@ pub const CONTENDED: (u32, usize) = (6, 1024 * 1024);
 /// divided by this, and a second more for so many bytes that arrive in that time.
 pub const OVERDRAFT: (u32, usize) = (30, 8 * 1024 * 1024);
 
+/// Of answers in memory that are too much, a connection that holds as many bytes must have so many read within the frame
+/// timeout divided as for [`OVERDRAFT`].
+pub const LEAST_READ: u64 = 64 * 1024;
+
 /// The limits of connections. Defaults are those of the properties named.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -63,10 +67,10 @@ impl Default for Limits {
         Self {
             max_frame_bytes: 100 * 1024 * 1024,
             max_request_bytes: 8 * 1024 * 1024,
-            in_flight_bytes: 128 * 1024 * 1024,
+            in_flight_bytes: 64 * 1024 * 1024,
             max_pipelined: 256,
             max_connection_response_bytes: 8 * 1024 * 1024,
-            max_response_bytes: 256 * 1024 * 1024,
+            max_response_bytes: 64 * 1024 * 1024,
             idle_timeout: Some(Duration::from_secs(600)),
             frame_timeout: Duration::from_secs(30),
             cold_reads: 16,

@@ -10,7 +10,7 @@
 pub mod budget;
 pub mod driver;
 pub mod fault_in;
-mod frames;
+pub mod frames;
 pub mod limits;
 mod output;
 pub mod response_memory;

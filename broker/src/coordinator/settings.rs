@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::BrokerConfig;
-use crate::group::{GroupConfig, MemberMemory};
+use crate::group::{GroupConfig, MemberMemory, OffsetMemory};
 use crate::metrics::LimitCounters;
 
 /// The settings of all coordinators of a node; fixed while it runs.
@@ -31,6 +31,7 @@ impl From<&BrokerConfig> for CoordinatorSettings {
                 offsets_retention_check_interval_ms: offsets.retention_check_interval_ms,
                 offset_commit_timeout_ms: offsets.commit_timeout_ms,
                 member_memory: MemberMemory::new(groups.max_member_metadata_bytes, groups.max_memory_bytes),
+                offset_memory: OffsetMemory::new(groups.max_offsets_bytes),
             },
             max_groups: groups.max_groups,
             limits: Arc::default(),
@@ -43,6 +44,7 @@ impl CoordinatorSettings {
     #[must_use]
     pub fn counted_in(mut self, limits: &Arc<LimitCounters>) -> Self {
         self.groups.member_memory = self.groups.member_memory.counted_in(limits.clone());
+        self.groups.offset_memory = self.groups.offset_memory.counted_in(limits.clone());
         self.limits = limits.clone();
         self
     }

@@ -1,6 +1,7 @@
 //! The broker properties that the coordinator obeys, by their Kafka names.
 
 use super::member_memory::MemberMemory;
+use super::offset_memory::OffsetMemory;
 
 /// Settings of a shard; each field names the Kafka property that it comes from. Times are in milliseconds.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct GroupConfig {
     pub offset_commit_timeout_ms: u64,
     /// What members hold, and may hold.
     pub member_memory: MemberMemory,
+    /// What committed offsets hold, and may hold.
+    pub offset_memory: OffsetMemory,
 }
 
 impl Default for GroupConfig {
@@ -38,6 +41,7 @@ impl Default for GroupConfig {
             offsets_retention_check_interval_ms: 600_000,
             offset_commit_timeout_ms: 5_000,
             member_memory: MemberMemory::default(),
+            offset_memory: OffsetMemory::default(),
         }
     }
 }

@@ -19,9 +19,9 @@ pub struct MemberMemory {
 }
 
 impl Default for MemberMemory {
-    /// 2 MiB for a member, 256 MiB for all.
+    /// 2 MiB for a member, 64 MiB for all.
     fn default() -> Self {
-        Self::new(2 << 20, 256 << 20)
+        Self::new(2 << 20, 64 << 20)
     }
 }
 
@@ -74,14 +74,11 @@ impl MemberMemory {
 
     /// Counts nothing yet.
     pub(crate) fn charge(&self) -> Charge {
-        Charge {
-            used: Arc::clone(&self.used),
-            bytes: 0,
-        }
+        Charge::of(&self.used)
     }
 }
 
-/// What one member holds.
+/// What one member, or one group's offsets, hold.
 #[derive(Debug)]
 pub(crate) struct Charge {
     used: Arc<AtomicUsize>,
@@ -89,6 +86,14 @@ pub(crate) struct Charge {
 }
 
 impl Charge {
+    /// Of nothing yet, in this sum.
+    pub(super) fn of(used: &Arc<AtomicUsize>) -> Self {
+        Charge {
+            used: Arc::clone(used),
+            bytes: 0,
+        }
+    }
+
     pub(crate) fn set(&mut self, bytes: usize) {
         self.used.fetch_add(bytes, Ordering::Relaxed);
         self.used.fetch_sub(self.bytes, Ordering::Relaxed);

@@ -95,6 +95,7 @@ impl Shard {
         let has_expiry = expire_timestamp_ms.is_some();
         let mut changes = Vec::new();
         let mut response = empty_answer(request);
+        let mut more = 0;
         for (topic, answered) in request.topics.iter().zip(&mut response.topics) {
             let name: Arc<str> = topic.name.as_str().into();
             for (partition, answered) in topic.partitions.iter().zip(&mut answered.partitions) {
@@ -102,24 +103,35 @@ impl Shard {
                     answered.error_code = ResponseError::OffsetMetadataTooLarge.code();
                     continue;
                 }
+                let offset = CommittedOffset {
+                    offset: partition.committed_offset,
+                    // A record with an expiry has no room for these two; nor have the requests that bring one.
+                    leader_epoch: if has_expiry {
+                        NO_LEADER_EPOCH
+                    } else {
+                        partition.committed_leader_epoch
+                    },
+                    metadata: partition.committed_metadata.as_deref().unwrap_or_default().into(),
+                    commit_timestamp_ms: now_ms,
+                    expire_timestamp_ms,
+                    topic_id: if has_expiry { Uuid::nil() } else { topic.topic_id },
+                    record_offset: -1,
+                };
+                let before = self
+                    .groups
+                    .get(&*group)
+                    .and_then(|group| group.offsets.get(&name, partition.partition_index));
+                let additional = offset.bytes().saturating_sub(before.map_or(0, CommittedOffset::bytes));
+                if additional > 0 && !self.runtime.config.offset_memory.has_room(more + additional) {
+                    answered.error_code = ResponseError::PolicyViolation.code();
+                    continue;
+                }
+                more += additional;
                 changes.push(Change::Offset {
                     group: Arc::clone(&group),
                     topic: Arc::clone(&name),
                     partition: partition.partition_index,
-                    offset: Some(CommittedOffset {
-                        offset: partition.committed_offset,
-                        // A record with an expiry has no room for these two; nor have the requests that bring one.
-                        leader_epoch: if has_expiry {
-                            NO_LEADER_EPOCH
-                        } else {
-                            partition.committed_leader_epoch
-                        },
-                        metadata: partition.committed_metadata.as_deref().unwrap_or_default().into(),
-                        commit_timestamp_ms: now_ms,
-                        expire_timestamp_ms,
-                        topic_id: if has_expiry { Uuid::nil() } else { topic.topic_id },
-                        record_offset: -1,
-                    }),
+                    offset: Some(offset),
                 });
             }
         }

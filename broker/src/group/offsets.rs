@@ -7,6 +7,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::member_memory::Charge;
+use super::offset_memory::OffsetMemory;
+
+/// What an offset takes beside its text, with its part of the maps, about.
+const ENTRY_BYTES: usize = 200;
+
 /// One committed offset (Kafka: `OffsetAndMetadata`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommittedOffset {
@@ -28,6 +34,15 @@ pub(crate) struct CommittedOffset {
 #[derive(Debug, Default)]
 pub(crate) struct Offsets {
     topics: BTreeMap<Arc<str>, BTreeMap<i32, CommittedOffset>>,
+    bytes: usize,
+    charge: Option<Charge>,
+}
+
+impl CommittedOffset {
+    /// What it takes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        ENTRY_BYTES + self.metadata.len()
+    }
 }
 
 impl Offsets {
@@ -39,16 +54,27 @@ impl Offsets {
         self.topics.get(topic)?.get(&partition)
     }
 
-    /// Sets an offset; true where the partition had none.
-    pub(crate) fn put(&mut self, topic: &Arc<str>, partition: i32, offset: CommittedOffset) -> bool {
-        match self.topics.get_mut(topic.as_ref()) {
-            Some(partitions) => partitions.insert(partition, offset).is_none(),
+    /// Sets an offset, which counts in `memory`; true where the partition had none.
+    pub(crate) fn put(
+        &mut self,
+        topic: &Arc<str>,
+        partition: i32,
+        offset: CommittedOffset,
+        memory: &OffsetMemory,
+    ) -> bool {
+        self.bytes += offset.bytes();
+        let replaced = match self.topics.get_mut(topic.as_ref()) {
+            Some(partitions) => partitions.insert(partition, offset),
             None => {
                 self.topics
                     .insert(Arc::clone(topic), BTreeMap::from([(partition, offset)]));
-                true
+                None
             }
-        }
+        };
+        self.bytes -= replaced.as_ref().map_or(0, CommittedOffset::bytes);
+        let bytes = self.bytes;
+        self.charge.get_or_insert_with(|| memory.charge()).set(bytes);
+        replaced.is_none()
     }
 
     /// Removes an offset; true where the partition had one.
@@ -56,11 +82,15 @@ impl Offsets {
         let Some(partitions) = self.topics.get_mut(topic) else {
             return false;
         };
-        let removed = partitions.remove(&partition).is_some();
+        let removed = partitions.remove(&partition);
         if partitions.is_empty() {
             self.topics.remove(topic);
         }
-        removed
+        self.bytes -= removed.as_ref().map_or(0, CommittedOffset::bytes);
+        if let Some(charge) = &mut self.charge {
+            charge.set(self.bytes);
+        }
+        removed.is_some()
     }
 
     /// All offsets, ordered by topic.

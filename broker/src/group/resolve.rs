@@ -79,7 +79,9 @@ impl Shard {
                 offset: Some(mut offset),
             } => {
                 offset.record_offset = record_offset;
-                let is_new = self.group_or_new(&group).offsets.put(&topic, partition, offset);
+                let memory = self.runtime.config.offset_memory.clone();
+                let group = self.group_or_new(&group);
+                let is_new = group.offsets.put(&topic, partition, offset, &memory);
                 self.runtime.counters.offsets += usize::from(is_new);
             }
             Change::Offset {

@@ -49,6 +49,7 @@ limits! {
     MaxGroups "weir.max.groups"
     MaxMemberMetadataBytes "weir.max.member.metadata.bytes"
     MaxGroupMemoryBytes "weir.max.group.memory.bytes"
+    MaxOffsetsBytes "weir.max.offsets.bytes"
     Answer "fixed.answer"
     HeavyBatches "fixed.heavy.batches"
     ClientMetrics "fixed.client.metrics"

@@ -190,9 +190,11 @@ impl Node {
                     let reserve = self.reserve_bytes;
                     if is_full {
                         tracing::error!(
+                            path = %self.data_dir.display(),
                             free,
                             reserve,
-                            "the disk is full but for the reserve: no more is produced"
+                            "the disk is full but for the reserve, and produces are refused: free some, they then go on by \
+                             themselves"
                         );
                     } else {
                         tracing::info!(free, "there is room on the disk again");

@@ -126,6 +126,11 @@ impl Response {
         self
     }
 
+    /// Whether it carries an error code at some level.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     /// Bytes of the whole frame.
     pub fn len(&self) -> u64 {
         self.head.len() as u64 + self.rest.iter().map(Part::len).sum::<u64>()

@@ -171,6 +171,11 @@ impl Broker {
         drop(self);
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
     /// Asks it to stop, and waits for exit code 0.
     pub fn stop(mut self, options: &BrokerOptions) -> Result<(), String> {
         let child = &mut self.process.0;

@@ -25,14 +25,14 @@ const INLINE_BYTES: usize = 1 << 20;
 const INLINE_RECOMPRESSED_BYTES: usize = 64 << 10;
 
 /// What the batches in the pool may take together, about.
-const POOL_BYTES: usize = 256 << 20;
+const POOL_BYTES: usize = 128 << 20;
 /// A batch counts for at least so much, which also bounds the threads.
-const LEAST_WEIGHT: usize = 64 << 20;
+const LEAST_WEIGHT: usize = 32 << 20;
 /// The unit in which the pool is given out.
 const UNIT: usize = 1 << 20;
 /// Bytes of requests that wait for the pool or are in it. Open connections cannot have that many
 /// (`queued.max.request.bytes`); closed ones leave theirs behind.
-const QUEUE_BYTES: usize = 256 << 20;
+const QUEUE_BYTES: usize = 128 << 20;
 
 /// Checks a batch, unless that takes too much for this place.
 pub(super) fn validate(
@@ -78,7 +78,7 @@ pub(super) fn validate(
     }
 }
 
-/// Bytes that a batch of this size may take: its records, and they compressed anew.
+/// Bytes that a batch of this size may take: its records, twice while their buffer grows or they are compressed anew.
 fn weight(codec: Codec, len: usize, most: usize) -> usize {
     // What each codec can at most make of a byte.
     let ratio = match codec {
@@ -88,7 +88,9 @@ fn weight(codec: Codec, len: usize, most: usize) -> usize {
         Codec::Gzip => 1_032,
         Codec::Zstd => usize::MAX,
     };
-    len.saturating_mul(ratio).min(most).saturating_add(len)
+    (len.saturating_mul(ratio).min(most))
+        .saturating_mul(2)
+        .saturating_add(len)
 }
 
 /// The pool, and who waits for it.

@@ -59,7 +59,7 @@ fn without_configuration_it_serves_this_machine_from_data() {
     assert_eq!(config.listeners.listen, address("127.0.0.1:9092"));
     assert_eq!(config.listeners.advertised, address("127.0.0.1:9092"));
     assert_eq!(config.admin_listen, address("127.0.0.1:9644"));
-    assert_eq!(config.network.queued_max_request_bytes, Some(128 << 20));
+    assert_eq!(config.network.queued_max_request_bytes, Some(64 << 20));
     assert_eq!(config.network.max_request_bytes, 8 << 20);
     assert_eq!(config.groups.initial_rebalance_delay_ms, 3000);
     assert_eq!(config.offsets.retention_ms, 7 * 24 * 3_600_000);

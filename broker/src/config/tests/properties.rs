@@ -14,7 +14,7 @@ const OWN_DEFAULTS: [(&str, &str); 4] = [
     ("listeners", "PLAINTEXT://127.0.0.1:9092"),
     ("log.dir", "data"),
     ("node.id", "1"),
-    ("queued.max.request.bytes", "134217728"),
+    ("queued.max.request.bytes", "67108864"),
 ];
 
 fn reported() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kafka_protocol::messages::ApiKey;
@@ -13,10 +13,14 @@ use kafka_protocol::messages::ApiKey;
 use super::super::budget::{Charge, Grant, Pool};
 use super::super::frames::FrameError;
 use super::super::limits::{DECODED_MULTIPLE, FRAME_STEP, FREE_BYTES, SMALL_FRAME, WAITING_BYTES};
+use super::super::response_memory::may_be_large;
 use super::super::service::{Outcome, Request, Service};
 use super::{Connection, Ended, Pending, ready_bytes};
 use crate::metrics::Limit;
 use crate::wire::{RequestHeader, versions};
+
+/// How often it is looked whether there is memory for a large answer again.
+const RESPONSE_MEMORY_POLL: Duration = Duration::from_millis(20);
 
 impl<S: Service> Connection<S> {
     /// The limit that keeps the connection from being read.
@@ -52,9 +56,10 @@ impl<S: Service> Connection<S> {
             if !self.poll_budget(cx) {
                 return Ok(called);
             }
+            let is_new = self.whole.is_none();
             let whole = match self.whole.take() {
                 Some(frame) => Some(frame),
-                None => match self.frames.next() {
+                None => match self.frames.next_frame() {
                     Ok(frame) => frame,
                     Err(error) => {
                         self.refuse(&error);
@@ -63,6 +68,11 @@ impl<S: Service> Connection<S> {
                 },
             };
             match whole {
+                Some(frame) if self.responses.must_drain_address() && may_be_large(key_of(&frame)) => {
+                    self.whole = Some(frame);
+                    self.wait_for_response_memory(is_new);
+                    return Ok(called);
+                }
                 Some(frame) if self.charge_whole(&frame) => {
                     self.frame_since = None;
                     self.call(frame);
@@ -79,6 +89,20 @@ impl<S: Service> Connection<S> {
         }
         self.count_full();
         Ok(called)
+    }
+
+    /// What is next may have a large answer, while its address's other answers take too much.
+    fn wait_for_response_memory(&mut self, is_new: bool) {
+        if is_new {
+            self.shared.metrics.limits.reached(Limit::MaxResponseBytes);
+        }
+        // It has arrived: its time is over.
+        self.frame_since = None;
+        self.held_back = Some(Limit::MaxResponseBytes);
+        // Nobody tells that there is memory again.
+        self.timer
+            .as_mut()
+            .reset((Instant::now() + RESPONSE_MEMORY_POLL).into());
     }
 
     /// Whether the connection is not, or no longer, waiting for the budget.
@@ -327,7 +351,10 @@ impl<S: Service> Connection<S> {
 }
 
 fn is_produce(frame: &Bytes) -> bool {
-    frame
-        .first_chunk()
-        .is_some_and(|key| i16::from_be_bytes(*key) == ApiKey::Produce as i16)
+    key_of(frame) == ApiKey::Produce as i16
+}
+
+/// The API key that a frame begins with, or −1.
+fn key_of(frame: &Bytes) -> i16 {
+    frame.first_chunk().map_or(-1, |key| i16::from_be_bytes(*key))
 }

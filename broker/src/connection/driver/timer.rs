@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::io::Interest;
 
 use super::super::budget::Charge;
-use super::super::limits::{CONTENDED, Limits, OVERDRAFT, SLOWEST_BYTES_PER_SECOND};
+use super::super::limits::{CONTENDED, LEAST_READ, Limits, OVERDRAFT, SLOWEST_BYTES_PER_SECOND};
 use super::super::service::Service;
 use super::{Connection, Ended};
 use crate::metrics::Limit;
@@ -21,6 +21,9 @@ impl<S: Service> Connection<S> {
             let now = Instant::now();
             if self.is_closed_unread() {
                 return Some(Ended::ByClient);
+            }
+            if self.is_unread(now) {
+                return Some(Ended::Unread);
             }
             if self.is_late(now) {
                 return Some(Ended::FrameTimeout);
@@ -42,6 +45,37 @@ impl<S: Service> Connection<S> {
             self.timer.as_mut().reset((now + next).into());
         }
         None
+    }
+
+    /// Whether the client reads too little of its answers while all answers together take too much.
+    fn is_unread(&mut self, now: Instant) -> bool {
+        if !self.holds_others_up() {
+            self.unread = None;
+            return false;
+        }
+        let (since, had) = *self.unread.get_or_insert((now, self.sent));
+        if self.sent - had >= LEAST_READ {
+            self.unread = Some((now, self.sent));
+            return false;
+        }
+        now.duration_since(since) >= tick(&self.shared.limits, OVERDRAFT.0)
+    }
+
+    /// Whether it holds a good part of too much.
+    fn holds_others_up(&self) -> bool {
+        self.responses.must_drain() && self.output.memory() + self.ready_memory >= LEAST_READ
+    }
+
+    /// Others wait for the memory of answers that this client does not read: it is looked at again soon.
+    pub(super) fn tick_while_unread(&mut self) {
+        let now = Instant::now();
+        if self.holds_others_up() {
+            self.unread.get_or_insert((now, self.sent));
+            let soon = now + tick(&self.shared.limits, OVERDRAFT.0);
+            if self.timer.deadline() > soon.into() {
+                self.timer.as_mut().reset(soon.into());
+            }
+        }
     }
 
     /// Whether a frame that has begun takes too long.
@@ -111,6 +145,7 @@ impl<S: Service> Connection<S> {
     fn pace(&self) -> u32 {
         match &self.charge {
             Some(charge) if charge.is_overdrawn() => OVERDRAFT.0,
+            _ if self.output.memory() + self.ready_memory >= LEAST_READ => OVERDRAFT.0,
             _ if self.frame_since.is_some() || self.held_back.is_some() || self.wait.is_some() => CONTENDED.0,
             _ => 1,
         }

@@ -25,6 +25,22 @@ fn an_offset_is_shown_and_its_commit_answered_once_it_is_in_the_log() {
 }
 
 #[test]
+fn offsets_that_need_more_memory_than_there_is_are_refused_and_those_that_replace_go_on() {
+    let mut harness = Harness::with_config(GroupConfig {
+        offset_memory: OffsetMemory::new(500),
+        ..GroupConfig::default()
+    });
+    let mut commit = |topic: &str, offset: i64| {
+        let token = harness.commit_offset("", -1, topic, offset);
+        harness.committed(token)
+    };
+    assert_eq!((commit("a", 1), commit("b", 1)), (0, 0));
+    assert_eq!(commit("c", 1), code(ResponseError::PolicyViolation));
+    assert_eq!((commit("a", 2), commit("b", 2)), (0, 0));
+    assert_eq!((harness.offset_of("a"), harness.offset_of("c")), (2, -1));
+}
+
+#[test]
 fn of_two_commits_under_way_the_later_one_in_the_log_wins() {
     let mut harness = Harness::new();
     harness.commits_at_once = false;

@@ -89,7 +89,7 @@ fn step(left: &mut usize, _: Place) -> Option<usize> {
     std::thread::sleep(Duration::from_millis(5));
     RUNNING.fetch_sub(1, Ordering::SeqCst);
     *left -= 1;
-    (*left > 0).then_some(128 << 20)
+    (*left > 0).then_some(64 << 20)
 }
 
 #[tokio::test]
@@ -98,14 +98,14 @@ async fn the_pool_takes_no_more_than_it_has_room_for() {
     let told: Vec<_> = (0..12)
         .map(|connection| {
             let room = pool.room(1).unwrap();
-            pool.run(connection, room, Some(128 << 20), 3, step)
+            pool.run(connection, room, Some(64 << 20), 3, step)
         })
         .collect();
     assert!(pool.is_busy(11));
     for told in told {
         assert_eq!(told.await, Ok(0));
     }
-    assert_eq!(MOST.load(Ordering::SeqCst), 2, "batches of 128 MiB at once");
+    assert_eq!(MOST.load(Ordering::SeqCst), 2, "batches of 64 MiB at once");
     assert!(!pool.is_busy(11));
     assert!(pool.room(QUEUE_BYTES).is_some());
     assert!(pool.room(1).is_none());
