@@ -201,7 +201,7 @@ fn described(
 
 fn of_resource(resource: &DescribeConfigsResource) -> DescribeConfigsResult {
     DescribeConfigsResult::default()
-        .with_error_message(None)
+        .with_error_message(Some(StrBytes::new()))
         .with_resource_type(resource.resource_type)
         .with_resource_name(resource.resource_name.clone())
 }

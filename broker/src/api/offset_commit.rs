@@ -105,7 +105,9 @@ fn split(request: &mut OffsetCommitRequest, image: &Image, version: i16) -> Offs
     response
 }
 
+/// With its name and its id, whichever the request gave.
 fn named(topic: OffsetCommitRequestTopic, known: &Topic) -> OffsetCommitRequestTopic {
+    let topic = topic.with_topic_id(known.id);
     if topic.name.is_empty() {
         topic.with_name(TopicName(StrBytes::from_string(known.name.to_string())))
     } else {

@@ -163,15 +163,17 @@ pub fn describe_all_brokers(broker: &BrokerConfig) -> Vec<ConfigEntry> {
 pub fn describe_group(broker: &BrokerConfig, overrides: &Overrides) -> Vec<ConfigEntry> {
     let entry = |property: &'static Property| {
         let of_broker = properties::broker_property(&format!("group.{}", property.name)).map(|broker| broker.name);
-        let said = of_broker.map(|name| said_by_broker(broker.settings(), &[BrokerSynonym { name, unit: 1 }], false));
+        let said = match of_broker {
+            Some(name) => said_by_broker(broker.settings(), &[BrokerSynonym { name, unit: 1 }], false),
+            // Kafka then names the property itself.
+            None => vec![ConfigSynonym {
+                name: property.name.to_owned(),
+                value: property.default_value().to_text(),
+                source: ConfigSource::Default,
+            }],
+        };
         let inherited = of_broker.map_or_else(|| property.default_value(), |name| broker.settings().value(name));
-        simple_entry(
-            property,
-            overrides,
-            ConfigSource::Group,
-            inherited,
-            said.unwrap_or_default(),
-        )
+        simple_entry(property, overrides, ConfigSource::Group, inherited, said)
     };
     properties::group_properties().map(entry).collect()
 }
@@ -212,6 +214,13 @@ fn simple_entry(
     ConfigEntry::new(property, property.name, own.unwrap_or(inherited).to_text(), synonyms)
 }
 
+/// Properties of brokers that no file sets, so that to Kafka they have no default.
+const DYNAMIC_ONLY: [&str; 3] = [
+    "follower.replication.throttled.rate",
+    "leader.replication.throttled.rate",
+    "replica.alter.log.dirs.io.max.bytes.per.second",
+];
+
 fn broker_entry(broker: &BrokerConfig, name: &str) -> Option<ConfigEntry> {
     let settings = broker.settings();
     let (property, base) = match properties::find_broker_name(name)? {
@@ -229,6 +238,9 @@ fn broker_entry(broker: &BrokerConfig, name: &str) -> Option<ConfigEntry> {
         None => std::iter::once(name).chain(base).collect(),
     };
     let mut synonyms = said(settings, &names, property.is_sensitive());
+    if DYNAMIC_ONLY.contains(&name) {
+        synonyms.retain(|synonym| synonym.source != ConfigSource::Default);
+    }
     // What is said under another name comes after what is said under this one.
     let first = synonyms
         .iter()
@@ -259,13 +271,13 @@ fn plugin_entry(name: &str, reason: properties::Reason) -> ConfigEntry {
     }
 }
 
-/// What the broker's configuration says about a topic's property. A default in hours or minutes is left out, for under
-/// the topic's name it would read as milliseconds.
+/// What the broker's configuration says about a topic's property: nothing, where it is not said under the finest name, and
+/// from there on all, as in Kafka (`ConfigHelper.createTopicConfigEntry`).
 fn said_by_broker(settings: &Settings, synonyms: &[BrokerSynonym], sensitive: bool) -> Vec<ConfigSynonym> {
     let names: Vec<&str> = synonyms.iter().map(|synonym| synonym.name).collect();
     let mut said = said(settings, &names, sensitive);
-    let is_coarse = |name: &str| synonyms.iter().any(|synonym| synonym.name == name && synonym.unit != 1);
-    said.retain(|said| said.source != ConfigSource::Default || !is_coarse(&said.name));
+    let first = said.iter().position(|said| Some(&said.name.as_str()) == names.first());
+    said.drain(..first.unwrap_or(said.len()));
     said
 }
 

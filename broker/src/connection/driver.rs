@@ -362,15 +362,17 @@ impl<S: Service> Connection<S> {
                 .requests
                 .answered(front.api, failed, now.duration_since(front.received_at));
         }
-        self.settle_produces(cx);
-        now.is_some()
+        let settled = self.settle_produces(cx);
+        now.is_some() || settled
     }
 
     /// Behind a request that waits as long as its client likes, produces give their frames back when they are done.
-    fn settle_produces(&mut self, cx: &mut Context<'_>) {
+    /// Whether one did.
+    fn settle_produces(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut settled = false;
         let mut pending = self.pending.iter_mut();
         if pending.next().is_none_or(|front| front.is_produce) {
-            return;
+            return settled;
         }
         for produce in pending.filter(|pending| pending.is_produce && pending.charge.is_some()) {
             if let Outcome::Later(future) = &mut produce.outcome
@@ -380,8 +382,10 @@ impl<S: Service> Connection<S> {
                 produce.charge = None;
                 produce.memory = ready_bytes(&produce.outcome);
                 self.ready_memory += produce.memory;
+                settled = true;
             }
         }
+        settled
     }
 }
 

@@ -246,6 +246,40 @@ async fn answers_in_order_while_later_requests_are_called() {
 }
 
 #[tokio::test]
+async fn only_produces_are_called_while_a_produce_is_not_answered() {
+    let fixture = start_default().await;
+    let mut client = fixture.connect().await;
+    client.send(&frame_of(0, 3, 1, b"L")).await;
+    client.send(&frame_of(0, 3, 2, b"L")).await;
+    client.send(&frame(3, b"now")).await;
+    client.send(&frame_of(0, 3, 4, b"D")).await;
+    fixture.until(|fixture| fixture.called() == 2).await;
+    client.nothing_comes().await;
+    fixture.service.gate.add_permits(1);
+    assert_eq!(client.receive().await.0, 1);
+    client.nothing_comes().await;
+    assert_eq!(fixture.called(), 2);
+    fixture.service.gate.add_permits(1);
+    for i in 2..=4 {
+        assert_eq!(client.receive().await.0, i);
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_a_produce_behind_a_wait_is_called_when_that_is_done() {
+    let fixture = start_default().await;
+    let mut client = fixture.connect().await;
+    client.send(&frame(1, b"L")).await;
+    client.send(&frame_of(0, 3, 2, b"D")).await;
+    client.send(&frame(3, b"now")).await;
+    fixture.until(|fixture| fixture.called() == 3).await;
+    fixture.service.gate.add_permits(1);
+    for i in 1..=3 {
+        assert_eq!(client.receive().await.0, i);
+    }
+}
+
+#[tokio::test]
 async fn frames_may_come_byte_by_byte_and_in_any_pieces() {
     let fixture = start_default().await;
     let mut client = fixture.connect().await;

@@ -46,7 +46,7 @@ async fn topic_and_broker_at_every_version() {
             panic!()
         };
         assert_eq!(value(topic, "max.message.bytes"), (Some("5000"), 1));
-        assert_eq!(value(topic, "retention.ms"), (Some("3600000"), 4));
+        assert_eq!(value(topic, "retention.ms"), (Some("3600000"), 5));
         assert_eq!(value(topic, "write.caching"), (Some("false"), 5));
         assert_eq!(value(broker, "log.retention.hours"), (Some("1"), 4));
         assert!(all.configs.is_empty());

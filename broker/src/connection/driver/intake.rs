@@ -73,6 +73,12 @@ impl<S: Service> Connection<S> {
                     self.wait_for_response_memory(is_new);
                     return Ok(called);
                 }
+                Some(frame) if !is_produce(&frame) && self.awaits_produce() => {
+                    // It has arrived: its time is over.
+                    self.frame_since = None;
+                    self.whole = Some(frame);
+                    return Ok(called);
+                }
                 Some(frame) if self.charge_whole(&frame) => {
                     self.frame_since = None;
                     self.call(frame);
@@ -89,6 +95,13 @@ impl<S: Service> Connection<S> {
         }
         self.count_full();
         Ok(called)
+    }
+
+    /// Whether a produce of this connection is not done: only other produces may overtake its answer, so that a client
+    /// that asks behind its produce sees it, as in Kafka, which takes one request of a connection at a time.
+    fn awaits_produce(&self) -> bool {
+        let mut pending = self.pending.iter();
+        pending.any(|pending| pending.is_produce && matches!(pending.outcome, Outcome::Later(_)))
     }
 
     /// What is next may have a large answer, while its address's other answers take too much.
