@@ -276,8 +276,9 @@ impl World {
                 format!("{partition} begins at {start}, and {answered} was answered"),
             );
         }
+        // Damage below what was deleted takes the watermark below the start.
         let mark = partition.reader().high_watermark().offset;
-        if start > mark {
+        if start > mark && partition.out_of_service().is_none() {
             return broken(
                 RETENTION,
                 format!("{partition} begins at {start}, above its high watermark {mark}"),
