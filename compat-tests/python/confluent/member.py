@@ -1,9 +1,8 @@
 """A member of a group on a thread."""
 
 import threading
-import time
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from common.checks import WITH_RESTARTS, true
 from common.cluster import text_of
@@ -32,12 +31,13 @@ class LocalMember:
 
     def _loop(self) -> None:
         try:
+            committed = True
             while self._running:
                 messages = self._consumer.consume(100, timeout=0.1)
                 for message in messages:
                     true(message.error() is None, f"{message.error()}")
-                if messages:
-                    self._commit()
+                if messages or not committed:
+                    committed = self._commit()
                 with self._lock:
                     self._lines += [text_of(message) for message in messages]
                     self._assigned = {partition.partition for partition in self._consumer.assignment()}
@@ -46,18 +46,16 @@ class LocalMember:
         finally:
             self._consumer.close()
 
-    def _commit(self) -> None:
-        while self._running:
-            try:
-                self._consumer.commit(asynchronous=False)
-                return
-            except KafkaException as problem:
-                # While the broker is away a commit may fail; it is tried again, or what comes next is committed.
-                if not WITH_RESTARTS:
-                    raise
-                if not problem.args[0].retriable():
-                    return
-                time.sleep(0.1)
+    def _commit(self) -> bool:
+        """Whether it could. Where the broker restarts it may not, and tries again after the next poll."""
+        try:
+            self._consumer.commit(asynchronous=False)
+        except KafkaException as problem:
+            if not WITH_RESTARTS:
+                raise
+            # Without an offset there is nothing to commit any more: the partitions went to another.
+            return problem.args[0].code() == KafkaError._NO_OFFSET
+        return True
 
     def assigned(self) -> set[int]:
         with self._lock:

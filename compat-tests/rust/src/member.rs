@@ -113,8 +113,9 @@ impl LocalMember {
         let thread = {
             let (state, running) = (Arc::clone(&state), Arc::clone(&running));
             std::thread::spawn(move || {
+                let mut committed = true;
                 while running.load(Ordering::Relaxed) {
-                    if let Err(error) = step(&consumer, &state) {
+                    if let Err(error) = step(&consumer, &state, &mut committed) {
                         if let Ok(mut state) = state.lock() {
                             state.failure = Some(error.to_string());
                         }
@@ -131,8 +132,8 @@ impl LocalMember {
     }
 }
 
-/// Reads what is there, commits it and notes it.
-fn step(consumer: &BaseConsumer<Watch>, state: &Shared) -> Result<(), KafkaError> {
+/// Reads what is there, commits it and notes it; `committed` tells whether that succeeded last time.
+fn step(consumer: &BaseConsumer<Watch>, state: &Shared, committed: &mut bool) -> Result<(), KafkaError> {
     let mut records = Vec::new();
     let mut wait = Duration::from_millis(100);
     while let Some(message) = consumer.poll(wait) {
@@ -147,16 +148,15 @@ fn step(consumer: &BaseConsumer<Watch>, state: &Shared) -> Result<(), KafkaError
         }
         wait = Duration::ZERO;
     }
-    if !records.is_empty() {
-        while let Err(error) = consumer.commit_consumer_state(CommitMode::Sync) {
-            // While the broker is away a commit may fail; it is tried again, or what comes next is committed.
-            match error.rdkafka_error_code() {
-                _ if control().is_none() => return Err(error),
-                Some(RDKafkaErrorCode::NoOffset | RDKafkaErrorCode::IllegalGeneration) => break,
-                Some(RDKafkaErrorCode::UnknownMemberId) => break,
-                _ => std::thread::sleep(Duration::from_millis(100)),
-            }
-        }
+    if !records.is_empty() || !*committed {
+        *committed = match consumer.commit_consumer_state(CommitMode::Sync) {
+            Ok(()) => true,
+            // While the broker is away a commit may fail; it is tried again after the next poll.
+            Err(error) if control().is_some() && error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset) => false,
+            // There is nothing to commit any more: the partitions went to another.
+            Err(_) if control().is_some() => true,
+            Err(error) => return Err(error),
+        };
     }
     let assigned = numbers(&consumer.assignment()?);
     if let Ok(mut state) = state.lock() {
