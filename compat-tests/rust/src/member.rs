@@ -152,7 +152,9 @@ fn step(consumer: &BaseConsumer<Watch>, state: &Shared, committed: &mut bool) ->
         *committed = match consumer.commit_consumer_state(CommitMode::Sync) {
             Ok(()) => true,
             // While the broker is away a commit may fail; it is tried again after the next poll.
-            Err(error) if control().is_some() && error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset) => false,
+            Err(error) if control().is_some() && error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset) => {
+                false
+            }
             // There is nothing to commit any more: the partitions went to another.
             Err(_) if control().is_some() => true,
             Err(error) => return Err(error),
