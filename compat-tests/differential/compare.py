@@ -55,8 +55,8 @@ def _walk(path: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
         return
     if isinstance(one, dict) and isinstance(other, dict):
         for key in dict.fromkeys([*one, *other]):
-            # Keys that are no field names are those of lists by key.
-            step = f".{key}" if path and key.isidentifier() else key if key.isidentifier() else f"[={key}]"
+            # Lists by key have keys that begin so.
+            step = f"[{key}]" if key.startswith("=") else f".{key}" if path else key
             yield from _walk(path + step, one.get(key, ABSENT), other.get(key, ABSENT))
     elif isinstance(one, list) and isinstance(other, list):
         for index in range(max(len(one), len(other))):

@@ -7,9 +7,24 @@ from .connection import ANSWER, Exchange
 from .schema import Schemas
 from .sequence import Instance
 
-# Codes that one Kafka node without security, transactions, share and streams groups never answers, and why.
-UNPROVOKED = {
+# Why no sequence can provoke a code on one Kafka node that is up and has no security.
+_REASONS = {
+    "only a client says this to itself": (8, 13, 14, 15, 16, 97),
+    "passes by itself while a broker starts or a partition moves": (5, 6, 9, 41, 78, 108),
+    "one node: there is nobody else to elect, to reassign to or to be out of sync": (19, 20, 60, 80, 83, 84),
+    "between brokers and controllers": (11, 77, 94, 98, 99, 101, 102, 104, 107, 119, 125, 126, 127),
+    "Kafka no longer answers it": (4, 18, 28, 43, 46, 59),
+    "needs security": (29, 30, 31, 33, 34, 53, 54, 58, 61, 62, 63, 64, 65, 66, 67, 93),
+    "needs transactions": (48, 49, 50, 51, 52, 88, 90, 105, 120),
+    "needs the consumer protocol of KIP-848": (110, 111, 112, 113, 128),
+    "needs share groups": (121, 122, 123, 124, 133),
+    "needs streams groups": (130, 131, 132),
+    "needs quotas on changes of topics": (89,),
+    "needs several listeners, log directories or tiered storage": (57, 72, 109),
+    "needs a disk that fails": (56,),
+    "needs another configuration of the broker": (73, 81, 129),
 }
+UNPROVOKED = {code: reason for reason, codes_of in _REASONS.items() for code in codes_of}
 
 
 class Coverage:

@@ -70,6 +70,8 @@ ACCEPTED: list[Accepted] = [
     Accepted("Fetch", "*", "Fetch", "Responses[].Partitions[].Records[]",
              "Kafka fills the asked size with the first bytes of a batch, which clients throw away",
              kafka="(part of a batch)", weir=ABSENT),
+    Accepted("Fetch", "session.wrong_id[max]", "Fetch", "*",
+             "the largest session id makes Kafka fail with UNKNOWN_SERVER_ERROR; to Weir it is one that it does not know"),
     Accepted("Fetch", "fetch.*bytes[*", "Fetch", "Responses[].Partitions[].*",
              "a negative size makes Kafka fail with UNKNOWN_SERVER_ERROR; to Weir it is 0"),
 ]

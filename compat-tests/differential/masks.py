@@ -52,6 +52,9 @@ KEYED = {("ApiVersions", "ApiKeys"): "ApiKey", ("ApiVersions", "SupportedFeature
 OWN_CONFIGS = {"advertised.listeners", "listeners", "log.dir", "log.dirs", "controller.quorum.voters",
                "controller.quorum.bootstrap.servers", "metadata.log.dir"}
 
+# Loggers are named after a broker's own code, but for the root.
+BROKER_LOGGER = 8
+
 _NAMES = ("Name", "GroupId", "TopicName", "Topic", "ResourceName")
 
 
@@ -91,6 +94,8 @@ class _Masks:
     def message(self, api: str, message: dict) -> dict:
         if api == "DescribeConfigs" and message.get("Name") in OWN_CONFIGS:
             message = message | {"Value": "(own)", "Synonyms": "(own)"}
+        if api == "DescribeConfigs" and message.get("ResourceType") == BROKER_LOGGER:
+            message = message | {"Configs": [each for each in message["Configs"] if each["Name"] == "root"]}
         return {key: self._value(api, key, value) for key, value in message.items()}
 
     def _value(self, api: str, key: str, value: Any) -> Any:
@@ -127,7 +132,7 @@ class _Masks:
         if (api, key) in KEYED and all(isinstance(value, dict) for value in values):
             named: dict[str, Any] = {}
             for value in values:
-                name = str(value[KEYED[api, key]])
+                name = f"={value[KEYED[api, key]]}"
                 while name in named:
                     name += " again"
                 named[name] = self.message(api, value)

@@ -39,12 +39,6 @@ def twice(t: Talk) -> None:
         {"ResourceType": TOPIC, "ResourceName": topic.name, "Configs": [config, config | {"Value": "6000"}]}]})
 
 
-@sequence("config_kinds.operation", api="IncrementalAlterConfigs", cases={"4": 4, "-1": -1, "127": 127})
-def operation(t: Talk, number: int) -> None:
-    topic = t.topic()
-    t.send("IncrementalAlterConfigs", bodies.alter_config(TOPIC, topic.name, {"retention.ms": "5000"}, number), seconds=5)
-
-
 # Groups
 
 GROUP_CONFIGS = {
@@ -62,7 +56,7 @@ GROUP_CONFIGS = {
 }
 
 
-@sequence("group_configs.set", api="IncrementalAlterConfigs", cases=list(GROUP_CONFIGS))
+@sequence("group_configs.set", api="IncrementalAlterConfigs", versions="newest", cases=list(GROUP_CONFIGS))
 def group_set(t: Talk, key: str) -> None:
     for value in GROUP_CONFIGS[key]:
         t.send("IncrementalAlterConfigs", bodies.alter_config(GROUP, t.name("g"), {key: value}))
@@ -103,7 +97,7 @@ METRICS_CONFIGS = {
 }
 
 
-@sequence("client_metrics.set", api="IncrementalAlterConfigs", cases=list(METRICS_CONFIGS))
+@sequence("client_metrics.set", api="IncrementalAlterConfigs", versions="newest", cases=list(METRICS_CONFIGS))
 def metrics_set(t: Talk, key: str) -> None:
     for value in METRICS_CONFIGS[key]:
         t.send("IncrementalAlterConfigs", bodies.alter_config(CLIENT_METRICS, t.name("m"), {key: value}))
@@ -217,7 +211,7 @@ def wrong(t: Talk, values: dict[str, str | None]) -> None:
 def alter_twice(t: Talk) -> None:
     topic = t.topic()
     body = _alter(TOPIC, topic.name, {"retention.ms": "5000"})
-    t.send("AlterConfigs", body | {"Resources": body["Resources"] * 2})
+    t.send("AlterConfigs", body | {"Resources": body["Resources"] * 2}, seconds=3)
     config = body["Resources"][0]["Configs"][0]
     t.send("AlterConfigs", {"Resources": [
         {"ResourceType": TOPIC, "ResourceName": topic.name, "Configs": [config, config | {"Value": "6000"}]}]}, seconds=3)
