@@ -29,6 +29,8 @@ COMMON = {
 PROFILES = {
     # Nothing comes into being by accident.
     "matrix": COMMON | {"auto.create.topics.enable": "false"},
+    # The log cleaner does not wait long.
+    "compaction": COMMON | {"auto.create.topics.enable": "false", "log.cleaner.backoff.ms": "300"},
     # As a new user has it.
     "tools": COMMON | {"auto.create.topics.enable": "true"},
     # Request sequences: the same ids on both brokers, no waiting for more members, housekeeping every second.

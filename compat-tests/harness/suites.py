@@ -8,7 +8,7 @@ import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from . import brokers, files, go, install, java, javascript, paths, programs
+from . import brokers, compaction, files, go, install, java, javascript, paths, programs
 from .control import Control
 from .suite import RESTART, Run, Suite
 
@@ -49,6 +49,23 @@ def _differential(run: Run, broker: brokers.Broker) -> None:
                                  "differential.suite", run.kind, broker.bootstrap, str(answers)])
 
 
+def _prepare_compaction() -> None:
+    _prepare_python()
+    install.classes()
+
+
+def _compaction(run: Run, broker: brokers.Broker) -> None:
+    folder = run.directory.parent / "compaction" / run.kind
+    folder.mkdir(parents=True, exist_ok=True)
+    run.program("compaction", [*_python("compaction")(broker.bootstrap), str(folder)])
+
+
+def _check_compaction(run: Run, broker: brokers.Broker) -> None:
+    folder = run.directory.parent / "compaction" / run.kind
+    run.check("compaction", "compaction.dump_log", lambda: compaction.check_dump(broker))
+    run.check("compaction", "compaction.batches", lambda: compaction.check_batches(broker, folder))
+
+
 def _old_java(version: str) -> Suite:
     return Suite(f"java-{version}", "Java kafka-clients", lambda: version, lambda: install.old_classes(version),
                  lambda bootstrap: java.ours("matrix", bootstrap, version=version))
@@ -78,6 +95,8 @@ SUITES = {suite.name: suite for suite in [
           restarts=False),
     Suite("files", "DumpLogSegments, and Apache Kafka on our files", install.kafka_version, install.classes,
           body=_write_files, after=_check_files, restarts=False),
+    Suite("compaction", "The log cleaner", install.kafka_version, _prepare_compaction, body=_compaction,
+          after=_check_compaction, profile="compaction", restarts=False),
     Suite("tools", "Kafka's command-line tools", install.kafka_version, install.classes, body=_tools,
           profile="tools", restarts=False),
     Suite("differential", "Request sequences of our own", install.kafka_version, _prepare_python, body=_differential,

@@ -1,8 +1,10 @@
 """Runs the checks of one client: main.py confluent|kafka-python|aiokafka|kcat BOOTSTRAP [FILTER]…, or one member of a
-group in a process of its own, which can be killed: main.py member BOOTSTRAP CLIENT GROUP TOPIC CONFIGS-AS-JSON."""
+group in a process of its own, which can be killed, or the checks of the log cleaner: main.py compaction BOOTSTRAP FOLDER
+[FILTER]…; main.py member BOOTSTRAP CLIENT GROUP TOPIC CONFIGS-AS-JSON."""
 
 import json
 import sys
+from pathlib import Path
 
 from common import child
 from common.checks import Checks
@@ -18,7 +20,13 @@ def main(command: str, bootstrap: str, *rest: str) -> None:
         child.run(_member(client, bootstrap, group, topic, json.loads(configs)))
         return
     checks = Checks()
-    _register(command, checks, bootstrap)
+    if command == "compaction":
+        import compaction
+
+        folder, *rest = rest
+        compaction.register(checks, Cluster(bootstrap, "compaction"), Path(folder))
+    else:
+        _register(command, checks, bootstrap)
     checks.run(THREADS, rest)
 
 

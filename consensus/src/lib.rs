@@ -14,5 +14,5 @@ mod replica;
 pub use descriptor::Descriptor;
 pub use error::{AppendError, MembershipError, ReplicaError};
 pub use replica::{
-    Append, Durability, Membership, MembershipChange, OpenReplica, PeerMessage, Replica, ReplicaFlush, Role,
+    Append, Durability, Membership, MembershipChange, OpenReplica, PeerMessage, Readiness, Replica, ReplicaFlush, Role,
 };

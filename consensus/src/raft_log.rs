@@ -9,11 +9,12 @@ mod walk;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use raft::GetEntriesContext;
 use raft::eraftpb::{ConfState, Entry, EntryType, HardState};
 use storage::journal::{EntryKind, GroupState, RaftEntry, SyncedMark};
-use storage::log::{Log, LogPosition, TailBatch};
+use storage::log::{Log, LogPosition, Segment, TailBatch};
 use storage::record_batch::BatchHeader;
 
 use crate::descriptor::Descriptor;
@@ -39,6 +40,8 @@ pub(crate) struct RaftLog {
     anchors: BTreeMap<i64, u64>,
     /// The newest entries, without a gap, up to `last_index`.
     ring: VecDeque<Slot>,
+    /// The base offset of the segment that has the first entry.
+    begin: i64,
     first_index: u64,
     term_before: u64,
     last_index: u64,
@@ -65,7 +68,8 @@ impl RaftLog {
             .filter(|&(&base, anchor)| is_there(base) && anchor.index <= last_index)
             .map(|(&base, anchor)| (base, anchor.index))
             .collect();
-        let start = segments[0].base_offset();
+        // What the cleaner wrote lies below Raft's beginning.
+        let start = log.first_uncleaned();
         let (first_index, term_before) = match state.anchors.get(&start) {
             Some(anchor) => (anchor.index + 1, anchor.term_before),
             None if start == 0 => (1, 0),
@@ -111,6 +115,7 @@ impl RaftLog {
             own,
             anchors,
             ring: VecDeque::new(),
+            begin: start,
             first_index,
             term_before,
             last_index,
@@ -124,7 +129,7 @@ impl RaftLog {
 
     /// Anchors are written lazily, so the newest may be missing: those are counted.
     fn complete_anchors(&mut self) -> Result<(), String> {
-        let segments = self.log.reader().segments();
+        let segments = self.raft_segments();
         let mut index = self.first_index - 1;
         for pair in segments.windows(2) {
             let base = pair[1].base_offset();
@@ -135,6 +140,13 @@ impl RaftLog {
             self.anchors.insert(base, index);
         }
         Ok(())
+    }
+
+    /// The segments that have Raft's entries.
+    fn raft_segments(&self) -> Vec<Arc<Segment>> {
+        let segments = self.log.reader().segments();
+        let has_entries = |segment: &&Arc<Segment>| segment.base_offset() >= self.begin;
+        segments.iter().filter(has_entries).cloned().collect()
     }
 
     pub(crate) fn last(&self) -> u64 {
@@ -242,10 +254,9 @@ impl RaftLog {
             return Ok(slot.end);
         }
         if index < self.first_index {
-            let segment_base = self.log.reader().segments()[0].base_offset();
             return Ok(LogPosition {
-                offset: segment_base,
-                segment_base,
+                offset: self.begin,
+                segment_base: self.begin,
                 position: 0,
             });
         }
@@ -307,9 +318,12 @@ impl RaftLog {
         }
     }
 
-    /// The log begins at segment `base` now.
+    /// Raft's log begins at segment `base` now, unless it begins later.
     pub(crate) fn compact_to(&mut self, base: i64) {
-        let Some(&index) = self.anchors.get(&base) else { return };
+        let Some(&index) = self.anchors.get(&base).filter(|_| base > self.begin) else {
+            return;
+        };
+        self.begin = base;
         self.term_before = self.term_at(index).unwrap_or(self.term_before);
         self.first_index = index + 1;
         self.walked.set(None);
@@ -321,6 +335,11 @@ impl RaftLog {
     /// The segments whose beginning is known in Raft's indexes, by base offset.
     pub(crate) fn anchored(&self) -> impl Iterator<Item = i64> {
         self.anchors.keys().copied()
+    }
+
+    /// The base offset of the segment with Raft's first entry.
+    pub(crate) fn begin(&self) -> i64 {
+        self.begin
     }
 
     pub(crate) fn first(&self) -> u64 {

@@ -9,6 +9,7 @@
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("Weir runs on Linux on x86_64 and aarch64: build it there, or in a container of that kind.");
 
+pub mod compaction;
 pub mod compression;
 pub mod disk;
 pub mod journal;

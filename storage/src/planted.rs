@@ -24,11 +24,21 @@ pub enum Bug {
     JournalEntryLost,
     /// Retention removes the active segment with the expired ones.
     RetentionDeletesActiveEnd,
+    /// Compaction drops the latest record of a key with the earlier ones.
+    LatestRecordDropped,
+    /// Compaction drops a tombstone in the round that meets it first.
+    TombstoneDroppedAtOnce,
+    /// A cleaned segment takes the place of the old ones before it is synced.
+    CleanedWithoutSync,
+    /// A cleaned segment takes the place of the old ones before the journal has synced that Raft begins behind it.
+    CleanedBeforeJournal,
+    /// The last batch of a producer goes with its records.
+    LastBatchOfProducerDropped,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 9] = [
+    pub const ALL: [Bug; 14] = [
         Bug::AckBeforeSync,
         Bug::WatermarkAboveSyncedEnd,
         Bug::CutBelowSyncedMark,
@@ -38,6 +48,11 @@ impl Bug {
         Bug::NewFileWithoutDirectorySync,
         Bug::JournalEntryLost,
         Bug::RetentionDeletesActiveEnd,
+        Bug::LatestRecordDropped,
+        Bug::TombstoneDroppedAtOnce,
+        Bug::CleanedWithoutSync,
+        Bug::CleanedBeforeJournal,
+        Bug::LastBatchOfProducerDropped,
     ];
 }
 

@@ -46,4 +46,9 @@ caught! {
     new_file_without_directory_sync: NewFileWithoutDirectorySync within 20,
     journal_entry_lost: JournalEntryLost within 5,
     retention_deletes_active_end: RetentionDeletesActiveEnd within 60,
+    latest_record_dropped: LatestRecordDropped within 5,
+    tombstone_dropped_at_once: TombstoneDroppedAtOnce within 5,
+    cleaned_without_sync: CleanedWithoutSync within 60,
+    cleaned_before_journal: CleanedBeforeJournal within 60,
+    last_batch_of_producer_dropped: LastBatchOfProducerDropped within 20,
 }

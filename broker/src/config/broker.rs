@@ -29,6 +29,8 @@ pub struct BrokerConfig {
     pub topics: TopicsConfig,
     /// Logs.
     pub log: LogConfig,
+    /// The log cleaner.
+    pub cleaner: CleanerConfig,
     /// Idempotent producers.
     pub producers: ProducersConfig,
     /// Groups.
@@ -118,6 +120,23 @@ pub struct LogConfig {
     pub scrub_interval_ms: u64,
     /// `weir.max.decompressed.batch.bytes`.
     pub max_decompressed_batch_bytes: usize,
+}
+
+/// The log cleaner; the fields are the properties `log.cleaner.*`. `log.cleaner.io.buffer.size` and
+/// `log.cleaner.dedupe.buffer.size` are shared by the threads.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(
+    missing_docs,
+    reason = "each field is the property of its name, which the table documents"
+)]
+pub struct CleanerConfig {
+    pub enable: bool,
+    pub threads: usize,
+    pub backoff_ms: u64,
+    pub dedupe_buffer_size: usize,
+    pub io_buffer_size: usize,
+    pub io_buffer_load_factor: f64,
+    pub io_max_bytes_per_second: f64,
 }
 
 /// Idempotent producers.
@@ -228,6 +247,15 @@ impl BrokerConfig {
                 scrub_interval_ms: unsigned(&settings, "weir.scrub.interval.ms"),
                 max_decompressed_batch_bytes: settings.count("weir.max.decompressed.batch.bytes"),
             },
+            cleaner: CleanerConfig {
+                enable: settings.bool("log.cleaner.enable"),
+                threads: settings.count("log.cleaner.threads"),
+                backoff_ms: unsigned(&settings, "log.cleaner.backoff.ms"),
+                dedupe_buffer_size: settings.count("log.cleaner.dedupe.buffer.size"),
+                io_buffer_size: settings.count("log.cleaner.io.buffer.size"),
+                io_buffer_load_factor: settings.double("log.cleaner.io.buffer.load.factor"),
+                io_max_bytes_per_second: settings.double("log.cleaner.io.max.bytes.per.second"),
+            },
             producers: ProducersConfig {
                 id_expiration_ms: unsigned(&settings, "producer.id.expiration.ms"),
                 id_expiration_check_interval_ms: unsigned(&settings, "producer.id.expiration.check.interval.ms"),
@@ -333,6 +361,9 @@ fn conflict<T>(settings: &Settings, name: &str, problem: impl Into<String>) -> R
     })
 }
 
+/// Of each thread of the log cleaner.
+const LEAST_DEDUPE_BYTES: i64 = 1 << 20;
+
 /// What Kafka's broker checks beyond each property's own check.
 fn check_values(settings: &Settings) -> Result<(), ConfigError> {
     // The table gives log.retention.* no bounds, as Kafka does, which yet refuses 0.
@@ -344,6 +375,18 @@ fn check_values(settings: &Settings) -> Result<(), ConfigError> {
                 format!("{name} cannot be 0: give at least 1, or -1 to keep records for ever"),
             );
         }
+    }
+    let (bytes, threads) = (
+        settings.long("log.cleaner.dedupe.buffer.size"),
+        settings.long("log.cleaner.threads"),
+    );
+    if bytes / threads.max(1) <= LEAST_DEDUPE_BYTES {
+        let name = "log.cleaner.dedupe.buffer.size";
+        return conflict(
+            settings,
+            name,
+            format!("{name} must be more than {LEAST_DEDUPE_BYTES} for each of log.cleaner.threads"),
+        );
     }
     if settings.optional_int("log.roll.ms").is_some_and(|ms| ms < 1) {
         return conflict(settings, "log.roll.ms", "log.roll.ms must be at least 1");

@@ -24,7 +24,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use broker::BrokerConfig;
+pub use broker::{BrokerConfig, CleanerConfig};
 pub use describe::{ConfigEntry, ConfigSource};
 pub use error::{ConfigError, InvalidValue};
 pub use listeners::HostPort;

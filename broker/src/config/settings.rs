@@ -213,6 +213,13 @@ impl Settings {
         usize::try_from(self.long(name)).expect("the table says that it is at least 0")
     }
 
+    pub(super) fn double(&self, name: &str) -> f64 {
+        match self.value(name) {
+            Value::Double(value) => value,
+            other => unreachable!("{name} is no DOUBLE but {other:?}"),
+        }
+    }
+
     pub(super) fn bool(&self, name: &str) -> bool {
         self.value(name) == Value::Bool(true)
     }

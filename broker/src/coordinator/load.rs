@@ -43,7 +43,7 @@ pub(super) enum LoadError {
         /// What is wrong.
         source: BatchError,
     },
-    /// A batch is of other offsets than are to follow; a log leaves no gaps.
+    /// A batch is of other offsets than are to follow; only where the cleaner was there are gaps.
     #[error("the batch at offset {offset} says that it holds {base}..{end}")]
     Misplaced {
         /// The offset that was to follow.
@@ -91,14 +91,16 @@ impl Loading {
             };
             let offset = self.next;
             let mut bytes = Bytes::from(slice.read().map_err(|source| LoadError::Read { offset, source })?);
+            // After the read: where the cleaner has been meanwhile, what was read may still be whole.
+            let gaps_below = reader.first_uncleaned();
             while !bytes.is_empty() {
-                self.read_batch(&mut bytes)?;
+                self.read_batch(&mut bytes, gaps_below)?;
             }
         }
         Ok(())
     }
 
-    fn read_batch(&mut self, bytes: &mut Bytes) -> Result<(), LoadError> {
+    fn read_batch(&mut self, bytes: &mut Bytes, gaps_below: i64) -> Result<(), LoadError> {
         let offset = self.next;
         let failed = |source| LoadError::Batch { offset, source };
         let header = BatchHeader::parse(bytes).map_err(failed)?;
@@ -108,7 +110,7 @@ impl Loading {
         // A flipped bit would be a wrong offset, which costs a group records; the first 16 bytes are outside of the CRC.
         verify_crc(&batch, &header).map_err(failed)?;
         let (base, end) = (header.base_offset, header.next_offset());
-        if !(base <= offset && offset < end) {
+        if !(base <= offset.max(gaps_below) && offset < end) {
             return Err(LoadError::Misplaced { offset, base, end });
         }
         self.next = end;

@@ -66,6 +66,11 @@ impl Housekeeping {
         self.to_remove.push((due_ms, dir));
     }
 
+    /// Files of a partition that goes on are to be removed then.
+    pub(super) fn remove_files_later(&mut self, files: LogFiles, paths: Vec<PathBuf>, due_ms: u64) {
+        self.to_remove_from.push((due_ms, files, paths));
+    }
+
     /// The segments below `base` are to go. What was decided before for the partition is part of that.
     fn trim_later(&mut self, partition: &Arc<Partition>, base: i64) {
         let decided = self.to_trim.entry(partition.id).or_insert((partition.clone(), base));
@@ -244,13 +249,15 @@ impl Node {
 
     /// Removes expired segments where the successor is durable: one sync of the journal for all.
     fn trim(&self) {
+        let _no_replacement = self.changing_segments.lock();
         let waiting = std::mem::take(&mut self.housekeeping.lock().to_trim);
         let mut noted = Vec::new();
         for (partition, base) in waiting.into_values() {
             match self.note_removal(&partition, base) {
-                Ok(true) => noted.push((partition, base)),
-                Ok(false) if partition.is_closed() || partition.out_of_service().is_some() => {}
-                Ok(false) => {
+                Ok(Removal::Noted) => noted.push((partition, base)),
+                Ok(Removal::Undecided) => {}
+                Ok(Removal::Later) if partition.is_closed() || partition.out_of_service().is_some() => {}
+                Ok(Removal::Later) => {
                     self.queue.push(&partition);
                     self.housekeeping.lock().trim_later(&partition, base);
                 }
@@ -269,11 +276,17 @@ impl Node {
         }
     }
 
-    /// The first step of a removal; whether it could be done yet. Order: the segment that stays is synced, and its name;
+    /// The first step of a removal. Order: the segment that stays is synced, and its name;
     /// then the journal has its anchor, a mark in it, and that those before it are dropped, synced; then the old ones go.
     /// Otherwise a crash could leave a mark in a segment that is gone, which is damage, or any of the old ones, and nobody
     /// would know that the others are to go as well.
-    fn note_removal(&self, partition: &Arc<Partition>, base: i64) -> Result<bool, String> {
+    fn note_removal(&self, partition: &Arc<Partition>, base: i64) -> Result<Removal, String> {
+        let segments = partition.reader().segments();
+        let stays = segments.iter().any(|segment| segment.base_offset() == base);
+        if !stays {
+            // The cleaner has made it part of another: retention decides again.
+            return Ok(Removal::Undecided);
+        }
         let noted = partition.with_replica(|replica| {
             let Some(synced) = replica.synced_end().filter(|end| end.segment_base >= base) else {
                 return Ok(None);
@@ -286,7 +299,8 @@ impl Node {
                     "the journal has no anchor for the segment that becomes the first".to_string(),
                 )));
             };
-            let records: Vec<_> = std::iter::once(anchor)
+            let records: Vec<_> = anchor
+                .into_iter()
                 .chain(replica.take_mark())
                 .chain([Record::AnchorsDropped { below: base }])
                 .map(|record| (partition.id, record))
@@ -298,8 +312,8 @@ impl Node {
             Ok(Some(noted.map_err(|error| error.to_string())))
         });
         match noted.flatten() {
-            Some(noted) => noted.map(|_| true),
-            None => Ok(false),
+            Some(noted) => noted.map(|_| Removal::Noted),
+            None => Ok(Removal::Later),
         }
     }
 
@@ -310,7 +324,7 @@ impl Node {
         };
         let due_ms = self.clock.monotonic_ms() + partition.settings().log.file_delete_delay_ms.max(0) as u64;
         let files = partition.reader().files().clone();
-        self.housekeeping.lock().to_remove_from.push((due_ms, files, aside));
+        self.housekeeping.lock().remove_files_later(files, aside, due_ms);
         tracing::info!(%partition, log_start_offset = base, "expired segments are removed");
     }
 
@@ -327,6 +341,16 @@ fn warn_unless_removed(path: &Path, removed: std::io::Result<()>) {
     if let Err(error) = removed {
         tracing::debug!(path = %path.display(), %error, "cannot remove what is out of use");
     }
+}
+
+/// The first step of a removal.
+enum Removal {
+    /// The journal was told.
+    Noted,
+    /// It has to wait for a flush.
+    Later,
+    /// It has to be decided anew.
+    Undecided,
 }
 
 /// Partitions whose marks go into one write of the journal; so long their replicas are locked together.

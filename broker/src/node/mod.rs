@@ -3,6 +3,7 @@
 //! Synchronous but for the waiting: tokio's server drives it, and so does the simulation, which calls the same methods in
 //! an order of its own, with its own disk and clock.
 
+mod cleaner;
 mod clock;
 mod data_dir;
 mod delete_records;
@@ -42,6 +43,7 @@ pub(crate) use metadata_log::replay_files;
 pub(crate) use start::stop_kind;
 pub(crate) use strays::{is_partition_name, topic_id_of};
 
+pub use cleaner::{CleanRound, CleanerCounters, CleanerSettings};
 pub use clock::{Clock, SystemClock};
 pub use data_dir::{DataDirError, FORMAT, Meta};
 pub use delete_records::DeleteRecordsError;
@@ -106,6 +108,10 @@ pub struct Node {
     housekeeping: Mutex<Housekeeping>,
     scrub: Mutex<scrub::Round>,
     scrub_counters: ScrubCounters,
+    cleaner: Mutex<cleaner::Cleaner>,
+    cleaner_counters: CleanerCounters,
+    /// Held while segments are removed or replaced: each is decided on what the other leaves. Taken before any replica.
+    changing_segments: Mutex<()>,
     /// Bytes that may be appended before the reserve is touched, as far as was seen last.
     room: AtomicI64,
     /// The log was told that there is no room.

@@ -52,6 +52,10 @@ impl OpenPartition<'_> {
     /// well whether its log was read, so that what the last stop may have torn is known.
     pub(super) fn run(self) -> Result<(Partition, bool), ReplicaError> {
         let recovery = || self.recovery();
+        if self.state.replacing.is_some() {
+            // What is opened anew while the node runs: recovery acts on what the journal says.
+            self.journal.sync()?;
+        }
         let recovered = self.take_over_directory().and_then(|()| recovery().run());
         let was_read = recovered.is_ok();
         let mut recovered = match recovered {

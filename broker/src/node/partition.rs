@@ -248,6 +248,12 @@ impl Partition {
         self.announce_failure();
     }
 
+    /// It is out of service until a restart.
+    pub(super) fn poison(&self, reason: String) {
+        self.replica.lock().poison(reason);
+        self.announce_failure();
+    }
+
     pub(super) fn flushed(&self, flush: &ReplicaFlush, result: Result<(), &LogError>) {
         let result = {
             let mut replica = self.replica.lock();

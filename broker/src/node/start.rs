@@ -15,6 +15,7 @@ use storage::journal::{GroupId, Journal, JournalError, RecoveredJournal};
 use storage::log::{LogFiles, StopKind};
 use tokio::sync::watch;
 
+use super::cleaner::CleanerCounters;
 use super::data_dir::{self, DataDirError, Meta};
 use super::flusher::{FlushCounters, FlushQueue};
 use super::housekeeping::Housekeeping;
@@ -138,6 +139,9 @@ impl OpenNode {
             housekeeping: Mutex::new(Housekeeping::default()),
             scrub: Mutex::default(),
             scrub_counters: ScrubCounters::default(),
+            cleaner: Mutex::default(),
+            cleaner_counters: CleanerCounters::default(),
+            changing_segments: Mutex::new(()),
             room: AtomicI64::new(i64::MAX),
             told_full: AtomicBool::new(false),
             reserve_bytes: self.reserve_bytes,

@@ -23,6 +23,78 @@ impl NodeCollector {
     }
 }
 
+impl NodeCollector {
+    fn collect_cleaner(&self, out: &mut TextWriter) {
+        let cleaner = self.node.cleaner_counters();
+        for (name, help, counter) in [
+            (
+                "weir_cleaner_read_bytes_total",
+                "Bytes of batches that the log cleaner has read",
+                &cleaner.bytes_read,
+            ),
+            (
+                "weir_cleaner_written_bytes_total",
+                "Bytes of batches that the log cleaner has written",
+                &cleaner.bytes_written,
+            ),
+            (
+                "weir_cleaner_replaced_bytes_total",
+                "Bytes of segments that cleaned ones have replaced",
+                &cleaner.bytes_replaced,
+            ),
+            (
+                "weir_cleaner_rounds_total",
+                "Rounds of the log cleaner, each over one log",
+                &cleaner.rounds,
+            ),
+            (
+                "weir_cleaner_failures_total",
+                "Rounds of the log cleaner that an error has ended",
+                &cleaner.failures,
+            ),
+            (
+                "weir_cleaner_damages_total",
+                "Damages that the log cleaner has found",
+                &cleaner.damages,
+            ),
+        ] {
+            out.single(name, Kind::Counter, help, counter.load(Ordering::Relaxed) as f64);
+        }
+        let parts = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed) as f64 / 1e6;
+        let looked = cleaner.last_look_ms.load(Ordering::Relaxed);
+        let since = self.node.clock().monotonic_ms().saturating_sub(looked);
+        for (name, help, value) in [
+            (
+                "weir_cleaner_max_dirty_ratio",
+                "Largest part of a compacted log that is dirty",
+                parts(&cleaner.max_dirty),
+            ),
+            (
+                "weir_cleaner_map_utilization",
+                "How full the map of keys was in the last round",
+                parts(&cleaner.map_utilization),
+            ),
+            (
+                "weir_cleaner_seconds_since_last_look",
+                "Time since a log to be cleaned was last looked for",
+                since as f64 / 1e3,
+            ),
+            (
+                "weir_cleaner_uncleanable_partitions",
+                "Partitions that could not be cleaned",
+                cleaner.left_out.load(Ordering::Relaxed) as f64,
+            ),
+            (
+                "weir_cleaner_uncleanable_bytes",
+                "Bytes of partitions that could not be cleaned",
+                cleaner.left_out_bytes.load(Ordering::Relaxed) as f64,
+            ),
+        ] {
+            out.single(name, Kind::Gauge, help, value);
+        }
+    }
+}
+
 impl Collector for NodeCollector {
     fn collect(&self, out: &mut TextWriter) {
         let topics = self.node.topics().load_full();
@@ -69,6 +141,7 @@ impl Collector for NodeCollector {
             "Partitions quarantined, or down until a restart",
         );
         out.sample(&[], out_of_service as f64);
+        self.collect_cleaner(out);
         let (counters, scrub) = (self.node.flush_counters(), self.node.scrub_counters());
         for (name, help, counter) in [
             ("weir_flush_passes_total", "Passes of the flushers", &counters.passes),

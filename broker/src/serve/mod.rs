@@ -5,6 +5,7 @@
 //! at stop: no new connections, what is in flight is answered, everything is synced and checkpointed, the journal notes
 //! the stop.
 
+mod cleaner;
 mod collect;
 mod logging;
 mod quotas;
@@ -184,6 +185,7 @@ async fn serve(config: Arc<BrokerConfig>, loggers: Loggers, started: Instant) ->
     let ending = watch::Sender::new(false);
     let housekeeping = tokio::spawn(housekeep(node.clone(), coordinators.clone(), ending.subscribe()));
     let scrub = tokio::spawn(scrub(node.clone(), config.clone(), ending.subscribe()));
+    let cleaner = cleaner::CleanerThreads::start(node.clone(), context.config.clone()).map_err(ServeError::Threads)?;
     say_ready(&kafka_address, &admin_address, started);
 
     let signal = stop.wait().await;
@@ -210,6 +212,7 @@ async fn serve(config: Arc<BrokerConfig>, loggers: Loggers, started: Instant) ->
         let _ = background.await;
     }
     let stopped = tokio::task::spawn_blocking(move || {
+        cleaner.stop();
         node.stop_flushers();
         for flusher in flushers {
             let _ = flusher.join();

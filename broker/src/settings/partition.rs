@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use consensus::Durability;
 use parking_lot::Mutex;
+use storage::compaction::CompactionConfig;
 use storage::compression::Codec;
 use storage::log::LogConfig;
 use storage::record_batch::{ProduceRules, TimestampType, TopicCompression};
@@ -129,12 +130,23 @@ fn settings_of(broker: &BrokerConfig, topic: &TopicConfig) -> PartitionSettings 
 fn log_config(broker: &BrokerConfig, topic: &TopicConfig) -> LogConfig {
     LogConfig {
         segment_bytes: positive(topic.segment_bytes.into()),
-        segment_ms: topic.segment_ms,
+        // Nothing is compacted while it is in the active segment (KIP-354).
+        segment_ms: match topic.cleanup_policy.compact {
+            true => topic.segment_ms.min(topic.max_compaction_lag_ms),
+            false => topic.segment_ms,
+        },
         segment_index_bytes: positive(topic.segment_index_bytes.into()),
         index_interval_bytes: positive(topic.index_interval_bytes.into()),
         retention_ms: topic.retention_ms,
         retention_bytes: topic.retention_bytes,
         delete: topic.cleanup_policy.delete,
+        compact: topic.cleanup_policy.compact,
+        compaction: CompactionConfig {
+            delete_retention_ms: topic.delete_retention_ms,
+            min_lag_ms: topic.min_compaction_lag_ms,
+            max_lag_ms: topic.max_compaction_lag_ms,
+            min_dirty_ratio: topic.min_cleanable_dirty_ratio,
+        },
         file_delete_delay_ms: topic.file_delete_delay_ms,
         producer_expiration_ms: i64::try_from(broker.producers.id_expiration_ms).unwrap_or(i64::MAX),
         max_producers: broker.producers.max_ids_per_partition,

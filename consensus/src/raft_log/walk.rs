@@ -75,7 +75,7 @@ impl RaftLog {
 
     /// A place before the entry at `index` from which to walk to it: the last index before the place, and the place.
     fn place_before(&self, index: u64) -> (u64, LogPosition) {
-        let start = self.log.reader().segments()[0].base_offset();
+        let start = self.begin;
         let anchor = self.anchors.iter().rfind(|&(_, &before)| before < index);
         let (base, before) = anchor.map_or((start, self.first_index - 1), |(&base, &before)| (base, before));
         match self.walked.get() {

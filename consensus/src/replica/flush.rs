@@ -73,13 +73,17 @@ impl Replica {
         }
     }
 
-    /// The journal's record for the first step of removing old segments: the anchor of the segment that becomes the
-    /// first one. It has to be synced, with the log's flush, before [`Replica::remove_before`]. `None` while the synced
+    /// The journal's records for the first step of removing old segments: the anchor of the segment that becomes the
+    /// first one, unless Raft begins behind that. It has to be synced, with the log's flush, before [`Replica::remove_before`]. `None` while the synced
     /// mark is still in a segment that would go: flush, and ask again.
-    pub fn anchor_for(&mut self, base: i64) -> Option<Record> {
+    pub fn anchor_for(&mut self, base: i64) -> Option<Vec<Record>> {
         self.run(|core| {
             if core.synced.1.segment_base < base {
                 return Ok(None);
+            }
+            if base < core.node.store().begin() {
+                // Raft begins later: the cleaner was there.
+                return Ok(Some(Vec::new()));
             }
             // The mark that the journal has may be in a segment that goes: the new one is synced with the anchor.
             let records: Vec<_> = core
@@ -95,7 +99,7 @@ impl Replica {
             let raft_log = &core.node.raft.raft_log;
             let committed = raft_log.committed.min(raft_log.persisted);
             core.raft_log().cap_anchor(base, committed);
-            Ok(core.anchor_record(base))
+            Ok(core.anchor_record(base).map(|anchor| vec![anchor]))
         })
         .ok()
         .flatten()
@@ -231,7 +235,7 @@ impl Core {
         self.new_anchors.push(base);
     }
 
-    fn anchor_record(&self, base: i64) -> Option<Record> {
+    pub(super) fn anchor_record(&self, base: i64) -> Option<Record> {
         let (index, term_before) = self.node.store().anchor_of(base)?;
         let raft_log = &self.node.raft.raft_log;
         Some(Record::Anchor(Anchor {

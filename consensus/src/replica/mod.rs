@@ -12,6 +12,7 @@
 //! power may miss what it reported, and then only refuses the leader's heartbeats; a follower behind the log's beginning
 //! gets nothing here.
 
+mod clean;
 mod flush;
 mod lead;
 mod membership;
@@ -31,6 +32,7 @@ use raft::{Config, RawNode, StateRole};
 use storage::journal::{GroupId, GroupState, Journal, JournalPosition, Record, SyncedMark};
 use storage::log::{Damage, Log, LogPosition, LogReader, Recovered};
 
+pub use clean::Readiness;
 pub use flush::ReplicaFlush;
 pub use lead::Append;
 pub use membership::{Membership, MembershipChange};
@@ -170,6 +172,9 @@ impl Replica {
         if open.state.start_offset.is_some_and(|start| start > end) {
             open.journal.append(&[(group, Record::StartOffset { offset: end })])?;
         }
+        if open.recovered.is_replaced {
+            open.journal.append(&[(group, Record::CleanedInPlace)])?;
+        }
         // Before this is durable no batch may stand where a dropped entry stood, nor may the journal still say that the
         // node stopped in order.
         let barrier = open.journal.written();
@@ -183,7 +188,7 @@ impl Replica {
         let last_index = open.recovered.last_index;
         let log = open.recovered.log;
         let end = log.end();
-        let start = log.reader().segments()[0].base_offset();
+        let start = log.first_uncleaned();
         let mut raft_log = RaftLog::new(log, open.state, conf_state, last_index).map_err(ReplicaError::Poisoned)?;
         let mark = open.state.synced_mark.unwrap_or(SyncedMark {
             segment_base: start,

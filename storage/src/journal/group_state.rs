@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::record::{
-    Anchor, Checkpoint, Decoded, GroupId, HardState, NodeRecord, RaftEntry, Record, SyncedMark, decode,
+    Anchor, Checkpoint, CleanedSegment, Decoded, EpochStart, GroupId, HardState, NodeRecord, RaftEntry, Record,
+    SyncedMark, decode,
 };
 
 /// Bytes of records after which the live state goes on in another write.
@@ -27,6 +28,14 @@ pub struct GroupState {
     pub synced_mark: Option<SyncedMark>,
     /// The log start offset that was asked for, if ever: see [`Record::StartOffset`].
     pub start_offset: Option<i64>,
+    /// The segments that the cleaner has written, by base offset: all those below the first anchor.
+    pub cleaned: BTreeMap<i64, CleanedSegment>,
+    /// The one of them that may still have to be put in its place.
+    pub replacing: Option<i64>,
+    /// How far the cleaner has looked at the log.
+    pub dirty_from: Option<i64>,
+    /// The terms that began below the first anchor, where there are cleaned segments: Raft has no entries of them any more.
+    pub epochs: Vec<EpochStart>,
 }
 
 impl GroupState {
@@ -48,17 +57,89 @@ impl GroupState {
                 self.anchors.insert(anchor.segment_base, *anchor);
             }
             Record::AnchorsDropped { below } => {
-                self.anchors = self.anchors.split_off(below);
-                if let Some((_, first)) = self.anchors.first_key_value() {
-                    let index = first.index;
-                    self.entries
-                        .drain(..self.entries.partition_point(|entry| entry.index <= index));
-                }
+                self.drop_anchors_below(*below);
+                // The last that began before is in force there.
+                let begun = self.epochs.partition_point(|epoch| epoch.start <= *below);
+                self.epochs.drain(..begun.saturating_sub(1));
+                self.cleaned = self.cleaned.split_off(below);
+                self.replacing = self.replacing.filter(|base| base >= below);
             }
             Record::SyncedMark(mark) => self.synced_mark = Some(*mark),
+            Record::Cleaned(cleaned) => {
+                let CleanedSegment {
+                    base_offset,
+                    end_offset,
+                    ..
+                } = *cleaned;
+                self.keep_epochs_below(end_offset);
+                self.drop_anchors_below(end_offset);
+                self.cleaned.retain(|base, _| !(base_offset..end_offset).contains(base));
+                self.cleaned.insert(base_offset, *cleaned);
+                self.replacing = Some(base_offset);
+            }
+            Record::CleanedInPlace => self.replacing = None,
+            Record::DirtyFrom { offset } => self.dirty_from = Some(*offset),
+            Record::Epoch(epoch) => self.push_epoch(*epoch),
             Record::GroupRemoved => *self = Self::default(),
             Record::StartOffset { offset } => self.start_offset = Some(*offset),
         }
+    }
+
+    fn drop_anchors_below(&mut self, base: i64) {
+        self.anchors = self.anchors.split_off(&base);
+        if let Some((_, first)) = self.anchors.first_key_value() {
+            let index = first.index;
+            self.entries
+                .drain(..self.entries.partition_point(|entry| entry.index <= index));
+        }
+    }
+
+    /// Remembers where the terms began whose entries go with the anchors below `base`.
+    fn keep_epochs_below(&mut self, base: i64) {
+        let Some((&first, anchor)) = self.anchors.first_key_value() else {
+            return;
+        };
+        if self.epochs.is_empty() && self.entries.first().is_none_or(|entry| entry.index > 1) {
+            self.push_epoch(EpochStart {
+                term: anchor.term_before,
+                start: first,
+            });
+        }
+        let Some((_, anchor)) = self.anchors.range(base..).next() else {
+            return;
+        };
+        let gone = self.entries.partition_point(|entry| entry.index <= anchor.index);
+        let begun: Vec<_> = self.entries[..gone]
+            .iter()
+            .map(|entry| (entry.term, entry.next_offset))
+            .collect();
+        for (term, start) in begun {
+            self.push_epoch(EpochStart { term, start });
+        }
+    }
+
+    /// An epoch that has no batch counts for nothing: the next one begins where it did.
+    fn push_epoch(&mut self, epoch: EpochStart) {
+        if self.epochs.last().is_some_and(|last| last.term >= epoch.term) {
+            return;
+        }
+        while self.epochs.last().is_some_and(|last| last.start >= epoch.start) {
+            self.epochs.pop();
+        }
+        self.epochs.push(epoch);
+    }
+
+    /// The records of the cleaned segments: the one that is not in its place yet comes last.
+    fn cleaned_records(&self) -> impl Iterator<Item = Record> {
+        let is_replacing = |base: &i64| Some(*base) == self.replacing;
+        let in_place = self.cleaned.iter().filter(move |(base, _)| !is_replacing(base));
+        let replacing = self.cleaned.iter().filter(move |(base, _)| is_replacing(base));
+        let epochs = self.epochs.iter().copied().map(Record::Epoch);
+        epochs
+            .chain(in_place.map(|(_, cleaned)| Record::Cleaned(*cleaned)))
+            .chain((!self.cleaned.is_empty()).then_some(Record::CleanedInPlace))
+            .chain(replacing.map(|(_, cleaned)| Record::Cleaned(*cleaned)))
+            .chain(self.dirty_from.map(|offset| Record::DirtyFrom { offset }))
     }
 
     fn drop_entries_from(&mut self, index: u64) {
@@ -68,7 +149,9 @@ impl GroupState {
 
     /// The fewest records that give this state.
     fn live_records(&self) -> impl Iterator<Item = Record> {
+        // What the cleaner did stands before the anchors: there it drops none.
         std::iter::once(Record::HardState(self.hard_state))
+            .chain(self.cleaned_records())
             .chain(self.entries.iter().cloned().map(Record::Entry))
             .chain(self.anchors.values().copied().map(Record::Anchor))
             .chain(self.checkpoint.iter().cloned().map(Record::Checkpoint))
@@ -114,8 +197,14 @@ impl Mirror {
             }
             Record::Checkpoint(_) => state.checkpoint.as_ref().map_or(0, Checkpoint::size),
             Record::Anchor(_) => state.anchors.len() * Anchor::SIZE,
-            Record::AnchorsDropped { .. } => {
-                state.anchors.len() * Anchor::SIZE + state.entries.iter().map(RaftEntry::size).sum::<usize>()
+            Record::AnchorsDropped { .. }
+            | Record::Cleaned(_)
+            | Record::CleanedInPlace
+            | Record::Epoch(_)
+            | Record::DirtyFrom { .. } => {
+                let cleaned: usize = state.cleaned_records().map(|record| record.size()).sum();
+                let entries: usize = state.entries.iter().map(RaftEntry::size).sum();
+                state.anchors.len() * Anchor::SIZE + entries + cleaned
             }
             Record::SyncedMark(_) => state.synced_mark.map_or(0, |_| SyncedMark::SIZE),
             Record::StartOffset { .. } => state.start_offset.map_or(0, |_| Record::START_OFFSET_SIZE),

@@ -69,7 +69,10 @@ use parking_lot::Mutex;
 
 pub use error::JournalError;
 pub use group_state::GroupState;
-pub use record::{Anchor, Checkpoint, EntryKind, GroupId, HardState, MAX_PAYLOAD, RaftEntry, Record, SyncedMark};
+pub use record::{
+    Anchor, Checkpoint, CleanedSegment, EntryKind, EpochStart, GroupId, HardState, MAX_PAYLOAD, RaftEntry, Record,
+    SyncedMark,
+};
 
 use crate::disk::{Disk, DiskFile, write_all_at};
 use crate::planted::{Bug, is_planted};
@@ -249,6 +252,11 @@ impl Journal {
             state.synced_mark = None;
         }
         state
+    }
+
+    /// How far a group's log was cleaned, as of the last append.
+    pub fn dirty_from(&self, group: GroupId) -> Option<i64> {
+        self.state.lock().mirror.groups.get(&group)?.dirty_from
     }
 
     fn append_records(&self, records: &[(GroupId, Record)], urgency: Urgency) -> Result<JournalPosition, JournalError> {

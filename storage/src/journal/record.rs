@@ -13,6 +13,10 @@
 //!   7 SyncedMark      segment base i64, position u64, next offset i64, last index u64
 //!   8 GroupRemoved
 //!   9 StartOffset     offset i64
+//!  10 Cleaned         base i64, end i64, size u64, stamps u32
+//!  11 CleanedInPlace
+//!  12 DirtyFrom       offset i64
+//!  13 Epoch           term u64, start i64
 //!  16 Started         length u8, boot id (UTF-8)           of the node, without group
 //!  17 Stopped                                              of the node, without group
 //!  18 Complete                                             of the file, without group
@@ -115,6 +119,28 @@ pub struct SyncedMark {
     pub last_index: u64,
 }
 
+/// A segment that the cleaner has written. It lies below Raft's beginning, and its offsets have gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CleanedSegment {
+    /// Its base offset.
+    pub base_offset: i64,
+    /// The base offset of the next segment.
+    pub end_offset: i64,
+    /// Bytes of its file.
+    pub size: u64,
+    /// CRC32C of what stands before the CRCs of its batches (offset, length and epoch of each), one after the other.
+    pub stamps: u32,
+}
+
+/// Where a term began, of which Raft has no entry any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EpochStart {
+    /// The term.
+    pub term: u64,
+    /// The offset of its first batch.
+    pub start: i64,
+}
+
 /// A record of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
@@ -139,6 +165,19 @@ pub enum Record {
     },
     /// Replaces the synced mark.
     SyncedMark(SyncedMark),
+    /// The segments from a base offset up to another are replaced by one that the cleaner has written, which is synced under
+    /// a name of its own and may still have to be put in its place. Raft begins no earlier than at its end: the anchors
+    /// below are gone, and the entries at and before the first anchor left.
+    Cleaned(CleanedSegment),
+    /// The last one that was cleaned is in its place, durably.
+    CleanedInPlace,
+    /// The cleaner has looked at all below this offset.
+    DirtyFrom {
+        /// The first offset that it has to look at.
+        offset: i64,
+    },
+    /// A term began at an offset below Raft's beginning. Such records stand in the live state of a rewritten journal alone.
+    Epoch(EpochStart),
     /// The group is gone, with all its records.
     GroupRemoved,
     /// Replaces the log start offset that was asked for: what lies below it was deleted, though its segment may be there.
@@ -188,6 +227,20 @@ impl SyncedMark {
     pub(super) const SIZE: usize = KEY + 32;
 }
 
+impl EpochStart {
+    /// Bytes of its record.
+    pub(super) const SIZE: usize = KEY + 16;
+}
+
+impl CleanedSegment {
+    /// Bytes of its record.
+    pub(super) const SIZE: usize = KEY + 28;
+    /// Bytes of the record that it is in its place.
+    pub(super) const IN_PLACE_SIZE: usize = KEY;
+    /// Bytes of the record that says how far the cleaner has looked.
+    pub(super) const DIRTY_SIZE: usize = KEY + 8;
+}
+
 impl Record {
     /// Bytes of a [`Record::StartOffset`].
     pub(super) const START_OFFSET_SIZE: usize = KEY + 8;
@@ -202,6 +255,10 @@ impl Record {
             Record::SyncedMark(_) => SyncedMark::SIZE,
             Record::Cut { .. } | Record::AnchorsDropped { .. } => KEY + 8,
             Record::StartOffset { .. } => Record::START_OFFSET_SIZE,
+            Record::DirtyFrom { .. } => CleanedSegment::DIRTY_SIZE,
+            Record::Epoch(_) => EpochStart::SIZE,
+            Record::Cleaned(_) => CleanedSegment::SIZE,
+            Record::CleanedInPlace => CleanedSegment::IN_PLACE_SIZE,
             Record::GroupRemoved => KEY,
         }
     }
@@ -286,6 +343,23 @@ impl Record {
             Record::StartOffset { offset } => {
                 key(9);
                 put(out, &[*offset as u64]);
+            }
+            Record::Cleaned(cleaned) => {
+                key(10);
+                put(
+                    out,
+                    &[cleaned.base_offset as u64, cleaned.end_offset as u64, cleaned.size],
+                );
+                out.extend_from_slice(&cleaned.stamps.to_be_bytes());
+            }
+            Record::CleanedInPlace => key(11),
+            Record::DirtyFrom { offset } => {
+                key(12);
+                put(out, &[*offset as u64]);
+            }
+            Record::Epoch(epoch) => {
+                key(13);
+                put(out, &[epoch.term, epoch.start as u64]);
             }
         }
     }
@@ -395,6 +469,18 @@ fn decode_fields(kind: u8, fields: &mut Fields<'_>) -> Result<Record, &'static s
         }),
         8 => Record::GroupRemoved,
         9 => Record::StartOffset { offset: fields.i64()? },
+        10 => Record::Cleaned(CleanedSegment {
+            base_offset: fields.i64()?,
+            end_offset: fields.i64()?,
+            size: fields.u64()?,
+            stamps: u32::from_be_bytes(fields.array()?),
+        }),
+        11 => Record::CleanedInPlace,
+        12 => Record::DirtyFrom { offset: fields.i64()? },
+        13 => Record::Epoch(EpochStart {
+            term: fields.u64()?,
+            start: fields.i64()?,
+        }),
         _ => return Err("a type of record"),
     })
 }

@@ -474,6 +474,17 @@ pub(super) fn any_record() -> impl Strategy<Value = Record> {
         (0i64..20).prop_map(|below| Record::AnchorsDropped { below }),
         (0i64..20).prop_map(|offset| Record::StartOffset { offset }),
         (0i64..20, small()).prop_map(|(next, last)| mark(next, last)),
+        (0i64..20, 1i64..9, small()).prop_map(|(base_offset, len, size)| {
+            Record::Cleaned(CleanedSegment {
+                base_offset,
+                end_offset: base_offset + len,
+                size,
+                stamps: 5,
+            })
+        }),
+        Just(Record::CleanedInPlace),
+        (0i64..20).prop_map(|offset| Record::DirtyFrom { offset }),
+        (small(), 0i64..20).prop_map(|(term, start)| Record::Epoch(EpochStart { term, start })),
         Just(Record::GroupRemoved),
     ]
 }

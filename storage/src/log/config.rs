@@ -1,5 +1,7 @@
 //! What a topic's configuration says about its logs.
 
+use crate::compaction::CompactionConfig;
+
 /// The settings of one log, under Kafka's names. They may change while the log is open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogConfig {
@@ -17,6 +19,10 @@ pub struct LogConfig {
     pub retention_bytes: i64,
     /// `cleanup.policy` has `delete`.
     pub delete: bool,
+    /// `cleanup.policy` has `compact`.
+    pub compact: bool,
+    /// How it is compacted. Acts only where `compact` is set.
+    pub compaction: CompactionConfig,
     /// `file.delete.delay.ms`: how long a deleted segment's file stays for readers that are at it.
     pub file_delete_delay_ms: i64,
     /// `producer.id.expiration.ms`: how long an idle producer's sequence is remembered.
@@ -35,6 +41,8 @@ impl Default for LogConfig {
             retention_ms: 7 * 24 * 3_600_000,
             retention_bytes: -1,
             delete: true,
+            compact: false,
+            compaction: CompactionConfig::default(),
             file_delete_delay_ms: 60_000,
             producer_expiration_ms: 86_400_000,
             max_producers: 100_000,

@@ -20,6 +20,8 @@ pub const TIME_INDEX: &str = "timeindex";
 pub const SNAPSHOT: &str = "snapshot";
 /// Suffix of a file that is out of use and waits for its removal.
 pub const DELETED: &str = "deleted";
+/// Suffix of a file of a segment that the cleaner has written and that is not yet in place.
+pub const CLEANED: &str = "cleaned";
 /// Suffix of a file that is being written and not yet in place.
 pub(super) const TEMPORARY: &str = ".tmp";
 /// Kafka's file of leader epochs.

@@ -14,6 +14,7 @@
 //! - the log start offset moves by request only when the journal's record of it is durable.
 
 mod append;
+mod batch_reader;
 mod config;
 mod damage_note;
 mod delete_records;
@@ -24,6 +25,7 @@ mod lookup;
 mod reader;
 mod recovery;
 pub mod repair;
+mod replace;
 mod retention;
 mod scrub;
 mod segment;
@@ -42,15 +44,18 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::RwLock;
 
 pub use append::Appended;
+pub(crate) use batch_reader::{BatchReader, Met};
 pub use config::LogConfig;
 pub use error::{Damage, LogError};
 pub use files::{
-    DAMAGE, DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, PARTITION_METADATA, SNAPSHOT, TIME_INDEX,
+    CLEANED, DAMAGE, DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, PARTITION_METADATA, SNAPSHOT, TIME_INDEX,
 };
 pub use files::{is_own_name, parse_name};
 pub use flush::{CheckpointFiles, LogFlush};
 pub use reader::{LogPosition, LogReader, Slice, TimestampedOffset};
 pub use recovery::{Recovered, Recovery, StopKind, TailBatch, still_damaged};
+pub(crate) use replace::CleanedWriter;
+pub use replace::Replacement;
 pub use scrub::{Scrub, Scrubbed};
 pub use segment::Segment;
 pub use walk::{HeaderWalk, Step};

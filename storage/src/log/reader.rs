@@ -127,6 +127,14 @@ impl LogReader {
         self.segments.load_full()
     }
 
+    /// The base offset of the first segment that the cleaner has not written. Below it offsets may have gaps, from it on
+    /// they have none.
+    pub fn first_uncleaned(&self) -> i64 {
+        let segments = self.segments.load();
+        let place = segments.partition_point(|segment| segment.cleaned().is_some());
+        segments[place.min(segments.len() - 1)].base_offset()
+    }
+
     /// The partition's directory and its disk.
     pub fn files(&self) -> &LogFiles {
         &self.files
@@ -172,7 +180,7 @@ impl LogReader {
             if segment.base_offset() > limit.segment_base {
                 break;
             }
-            let mut end = segment_end(segment, limit);
+            let mut end = self.segment_end(segment, limit)?;
             let mut is_damaged = false;
             if let Some(damage) = damage.as_deref().filter(|d| d.file == file_name(&self.files, segment)) {
                 end = end.min(damage.position);
@@ -235,7 +243,8 @@ impl LogReader {
                 continue;
             }
             let scan_from = segment.offset_before_time(&self.files, timestamp)?.max(start);
-            let mut walk = segment.walk_to(&self.files, scan_from, segment_end(segment, limit))?;
+            let end = self.segment_end(segment, limit)?;
+            let mut walk = segment.walk_to(&self.files, scan_from, end)?;
             loop {
                 match walk.step().map_err(|error| self.read_error(segment, error))? {
                     Step::Batch { position, header } => {
@@ -276,7 +285,7 @@ impl LogReader {
             }
         }
         match newest {
-            // The newest batch may lie above the limit: then nothing below it is that new.
+            // The newest batch may lie above the limit, or be empty: then nothing below the limit is that new.
             Some(timestamp) => match self.offset_for_timestamp(timestamp, limit, max_decompressed)? {
                 Some(found) => Ok(Some(found)),
                 None => self.max_timestamp_by_scan(limit, max_decompressed),
@@ -296,9 +305,10 @@ impl LogReader {
             if segment.base_offset() > limit.segment_base {
                 break;
             }
-            let mut walk = HeaderWalk::new(segment.file().clone(), 0, segment_end(segment, limit));
+            let mut walk = HeaderWalk::new(segment.file().clone(), 0, self.segment_end(segment, limit)?);
             while let Step::Batch { header, .. } = walk.step().map_err(|error| self.read_error(segment, error))? {
-                if header.last_offset() >= start {
+                // One that compaction has emptied keeps the time of what it had.
+                if header.last_offset() >= start && header.record_count > 0 {
                     newest = newest.max(Some(header.max_timestamp));
                 }
             }
@@ -368,6 +378,29 @@ impl LogReader {
         }
     }
 
+    /// Where a segment ends for who reads below `limit`. A limit that was taken before the cleaner replaced the segment that
+    /// it lies in, or right behind, still says by its offset what lies below it.
+    fn segment_end(&self, segment: &Segment, limit: LogPosition) -> Result<u64, LogError> {
+        if let Some(cleaned) = segment.cleaned() {
+            if limit.offset >= cleaned.end_offset {
+                return Ok(segment.size());
+            }
+            let mut walk = segment.walk_to(&self.files, limit.offset, segment.size())?;
+            loop {
+                match walk.peek().map_err(|error| self.read_error(segment, error))? {
+                    Step::Batch { header, .. } if header.last_offset() < limit.offset => {
+                        walk.step().map_err(|error| self.read_error(segment, error))?;
+                    }
+                    _ => return Ok(walk.position()),
+                }
+            }
+        }
+        Ok(match segment.base_offset() == limit.segment_base {
+            true => limit.position,
+            false => segment.size(),
+        })
+    }
+
     fn read_error(&self, segment: &Segment, error: std::io::Error) -> LogError {
         LogError::io("read", self.files.path(segment.base_offset(), LOG), error)
     }
@@ -389,12 +422,4 @@ fn header_offset(segment: &Segment) -> i64 {
 
 fn file_name(files: &LogFiles, segment: &Segment) -> String {
     super::files::display_name(&files.path(segment.base_offset(), LOG))
-}
-
-fn segment_end(segment: &Segment, limit: LogPosition) -> u64 {
-    if segment.base_offset() == limit.segment_base {
-        limit.position
-    } else {
-        segment.size()
-    }
 }

@@ -6,15 +6,16 @@
 //! [`plan`] only reads. [`RepairPlan::apply`] changes the files; then the caller appends [`RepairPlan::records`] to the
 //! journal in one write, and syncs it.
 
+use super::batch_reader::Place;
 use super::error::{Damage, LogError};
-use super::files::{DAMAGE, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TIME_INDEX, parse_name};
+use super::files::{CLEANED, DAMAGE, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TIME_INDEX, parse_name};
 use super::reader::LogPosition;
-use super::recovery::{Terms, has_dropped, has_synced, start, synced_mark, term_at};
+use super::recovery::{Terms, has_dropped, has_synced, log_start, start, synced_mark, term_at};
 use super::segment::create_or_empty;
-use super::verify::check;
+use super::verify::{Expected, check};
 use super::walk::{HeaderWalk, Step};
 use crate::disk::{read_exact_at, read_file};
-use crate::journal::{Anchor, Checkpoint, GroupState, Record, SyncedMark};
+use crate::journal::{Anchor, Checkpoint, CleanedSegment, GroupState, Record, SyncedMark};
 use crate::leader_epochs::LeaderEpochs;
 
 /// What a repair does.
@@ -37,14 +38,17 @@ pub struct RepairPlan {
     keep: Vec<i64>,
     /// The segments above the end, oldest first.
     remove: Vec<i64>,
+    /// The segment of the cleaner's that loses its end, which is damaged.
+    cut: Option<CleanedSegment>,
 }
 
 /// Reads the whole log and says what a repair does; `None` where nothing is damaged. `found` is damage that a start
 /// reported: it can know better, from the journal, than the files alone show.
 pub fn plan(files: &LogFiles, group: &GroupState, found: Option<&Damage>) -> Result<Option<RepairPlan>, LogError> {
+    refuse_while_replacing(files, group)?;
     let mut segments = segments(files)?;
     // What retention was removing goes at the next start.
-    let begin = start(group);
+    let begin = log_start(group);
     if has_dropped(group) && segments.iter().any(|&(base, _)| base == begin) {
         segments.retain(|&(base, _)| base >= begin);
     }
@@ -53,6 +57,7 @@ pub fn plan(files: &LogFiles, group: &GroupState, found: Option<&Damage>) -> Res
     let Some(mut reason) = reason else {
         return Ok(lost_beginning(&segments, group, end));
     };
+    let (end, cut) = cut_cleaned(files, group, end)?;
     if let Some(damage) = found.filter(|damage| damage.offset <= end.offset) {
         reason.clone_from(&damage.reason);
     }
@@ -61,6 +66,8 @@ pub fn plan(files: &LogFiles, group: &GroupState, found: Option<&Damage>) -> Res
     for &(base, size) in &segments {
         if base < end.segment_base {
             keep.push(base);
+            let cut = cut.filter(|cut| cut.base_offset == base);
+            lost_bytes += cut.map_or(0, |cut| size - cut.size);
         } else if base > end.segment_base {
             lost_bytes += size;
             remove.push(base);
@@ -71,7 +78,10 @@ pub fn plan(files: &LogFiles, group: &GroupState, found: Option<&Damage>) -> Res
     let marked = group.synced_mark.map_or(0, |mark| mark.next_offset);
     let lost_until = marked.max(remove.last().copied().unwrap_or(0)).max(end.offset);
     let is_there = segments.iter().any(|&(base, _)| base == end.segment_base);
-    let records = records(files, &segments, group, end, is_there)?;
+    let records = match end.segment_base < start(group) {
+        true => records_in_cleaned(group, end, cut),
+        false => records(files, &segments, group, end, is_there)?,
+    };
     Ok(Some(RepairPlan {
         end,
         reason,
@@ -81,6 +91,7 @@ pub fn plan(files: &LogFiles, group: &GroupState, found: Option<&Damage>) -> Res
         records,
         keep,
         remove,
+        cut,
     }))
 }
 
@@ -105,7 +116,9 @@ impl RepairPlan {
             // The indexes of the segment that is cut go as well: they are made anew.
             let goes = match parse_name(&entry.name) {
                 Some((end, SNAPSHOT)) => end > offset,
-                Some((base, INDEX | TIME_INDEX)) => base >= segment_base,
+                Some((base, INDEX | TIME_INDEX)) => {
+                    base >= segment_base || self.cut.is_some_and(|cut| cut.base_offset == base)
+                }
                 _ => entry.name == DAMAGE,
             };
             if goes {
@@ -114,7 +127,11 @@ impl RepairPlan {
         }
         for &base in &self.keep {
             let path = files.path(base, LOG);
-            let synced = files.disk.open(&path).and_then(|file| file.sync_data());
+            let cut = self.cut.filter(|cut| cut.base_offset == base);
+            let synced = files.disk.open(&path).and_then(|file| {
+                cut.map_or(Ok(()), |cut| file.set_len(cut.size))?;
+                file.sync_data()
+            });
             synced.map_err(io("sync", &path))?;
         }
         for &base in self.remove.iter().rev() {
@@ -148,6 +165,20 @@ impl RepairPlan {
     }
 }
 
+/// A segment that the cleaner wrote and that waits to be put in its place is put there by a start, before anything else.
+fn refuse_while_replacing(files: &LogFiles, group: &GroupState) -> Result<(), LogError> {
+    let Some(base) = group.replacing else { return Ok(()) };
+    let path = files.path(base, &format!("{LOG}.{CLEANED}"));
+    match files.disk.open(&path) {
+        Ok(_) => Err(LogError::Io {
+            operation: "repair while there is",
+            path,
+            source: std::io::Error::other("start the broker first, which puts it in its place"),
+        }),
+        Err(_) => Ok(()),
+    }
+}
+
 /// The segments' base offsets and sizes.
 fn segments(files: &LogFiles) -> Result<Vec<(i64, u64)>, LogError> {
     let entries = match files.disk.list(&files.dir) {
@@ -171,8 +202,23 @@ fn segments(files: &LogFiles) -> Result<Vec<(i64, u64)>, LogError> {
 /// The log goes on from where it begins now, as after retention: from an anchor that says what Raft's index is there.
 fn lost_beginning(segments: &[(i64, u64)], group: &GroupState, end: LogPosition) -> Option<RepairPlan> {
     let &(first, _) = segments.first()?;
-    if !has_synced(group) || first <= start(group) {
+    if !has_synced(group) || first <= log_start(group) {
         return None;
+    }
+    let kept = &segments[..segments.len() - 1];
+    let plan = |records| RepairPlan {
+        end,
+        reason: format!("the offsets from {} to {} are missing", log_start(group), first - 1),
+        lost_until: first,
+        lost_before: Some(first),
+        lost_bytes: 0,
+        records,
+        keep: kept.iter().map(|&(base, _)| base).collect(),
+        remove: Vec::new(),
+        cut: None,
+    };
+    if group.cleaned.contains_key(&first) {
+        return Some(plan(vec![Record::AnchorsDropped { below: first }]));
     }
     let anchor = group.anchors.get(&first)?;
     // It lies below the mark, and what is synced is committed where there is one voter.
@@ -181,17 +227,10 @@ fn lost_beginning(segments: &[(i64, u64)], group: &GroupState, end: LogPosition)
         applied: anchor.applied.max(anchor.index),
         ..*anchor
     };
-    let kept = &segments[..segments.len() - 1];
-    Some(RepairPlan {
-        end,
-        reason: format!("the offsets from {} to {} are missing", start(group), first - 1),
-        lost_until: first,
-        lost_before: Some(first),
-        lost_bytes: 0,
-        records: vec![Record::Anchor(anchor), Record::AnchorsDropped { below: first }],
-        keep: kept.iter().map(|&(base, _)| base).collect(),
-        remove: Vec::new(),
-    })
+    Some(plan(vec![
+        Record::Anchor(anchor),
+        Record::AnchorsDropped { below: first },
+    ]))
 }
 
 /// Where the log is good up to, below offset `limit`, and why not further, where it is not all good, or something is
@@ -206,7 +245,7 @@ fn first_damage(
     let Some(&(first, _)) = segments.first() else {
         return Ok(match mark.filter(|_| has_synced(group)) {
             Some(mark) => (at_start_of(mark.segment_base), Some("no segment is left".to_string())),
-            None => (at_start_of(start(group)), None),
+            None => (at_start_of(log_start(group)), None),
         });
     };
     let mut end = at_start_of(first);
@@ -229,6 +268,8 @@ fn first_damage(
         let file = files.disk.open(&path).map_err(io)?;
         let mut walk = HeaderWalk::new(file.clone(), 0, size);
         let mut bytes = Vec::new();
+        let cleaned = group.cleaned.get(&base);
+        let mut stamps = Place::at(base);
         loop {
             let (position, header) = match walk.step().map_err(io)? {
                 Step::End => break,
@@ -237,7 +278,11 @@ fn first_damage(
             };
             bytes.resize(header.size(), 0);
             read_exact_at(&*file, &mut bytes, position).map_err(io)?;
-            if let Err(reason) = check(&bytes, &header, end.offset, epoch) {
+            let expected = Expected {
+                offset: end.offset,
+                gap_until: cleaned.map(|cleaned| cleaned.end_offset),
+            };
+            if let Err(reason) = check(&bytes, &header, expected, epoch) {
                 return Ok((end, Some(reason)));
             }
             let term = term_at(group, header.base_offset).filter(|&term| i64::from(header.leader_epoch) != term as i64);
@@ -251,6 +296,15 @@ fn first_damage(
             epoch = header.leader_epoch;
             end.offset = header.next_offset();
             end.position = position + header.size() as u64;
+            stamps.pass_header(&header);
+        }
+        if let Some(cleaned) = cleaned {
+            if (size, stamps.stamps()) != (cleaned.size, cleaned.stamps) {
+                // Any of its batches may be the wrong one.
+                let reason = "it is not what the cleaner wrote";
+                return Ok((at_start_of(base), Some(reason.to_string())));
+            }
+            end.offset = cleaned.end_offset;
         }
     }
     let missing = has_synced(group) && (is_gone || mark.is_some_and(|mark| end.offset < mark.next_offset));
@@ -264,6 +318,76 @@ fn at_start_of(base: i64) -> LogPosition {
         segment_base: base,
         position: 0,
     }
+}
+
+/// In a segment that the cleaner wrote Raft has no entries: what is good of it stays, and Raft begins anew in a segment
+/// behind it.
+fn cut_cleaned(
+    files: &LogFiles,
+    group: &GroupState,
+    end: LogPosition,
+) -> Result<(LogPosition, Option<CleanedSegment>), LogError> {
+    let Some(cleaned) = group.cleaned.get(&end.segment_base).filter(|_| end.position > 0) else {
+        return Ok((end, None));
+    };
+    let path = files.path(end.segment_base, LOG);
+    let io = |error| LogError::io("read", &path, error);
+    let mut walk = HeaderWalk::new(files.disk.open(&path).map_err(io)?, 0, end.position);
+    let mut stamps = Place::at(end.segment_base);
+    while let Step::Batch { header, .. } = walk.step().map_err(io)? {
+        stamps.pass_header(&header);
+    }
+    let cut = CleanedSegment {
+        end_offset: end.offset,
+        size: end.position,
+        stamps: stamps.stamps(),
+        ..*cleaned
+    };
+    Ok((at_start_of(end.offset), Some(cut)))
+}
+
+/// The group's whole state once the log ends at `end`, at or behind a segment that the cleaner wrote: Raft goes on behind
+/// all that it may have known.
+fn records_in_cleaned(group: &GroupState, end: LogPosition, cut: Option<CleanedSegment>) -> Vec<Record> {
+    let own = group.entries.last();
+    let index = group.synced_mark.map_or(0, |mark| mark.last_index);
+    let index = index.max(own.map_or(0, |entry| entry.index));
+    let index = group
+        .anchors
+        .values()
+        .fold(index, |index, anchor| index.max(anchor.index));
+    let begun = group.epochs.iter().filter(|epoch| epoch.start < end.offset);
+    let kept = group.cleaned.values().filter(|it| it.base_offset < end.segment_base);
+    let kept = kept.map(|it| cut.filter(|cut| cut.base_offset == it.base_offset).unwrap_or(*it));
+    let mut records = vec![Record::GroupRemoved, Record::HardState(group.hard_state)];
+    records.extend(begun.copied().map(Record::Epoch));
+    records.extend(kept.map(Record::Cleaned));
+    records.push(Record::CleanedInPlace);
+    records.push(Record::Anchor(Anchor {
+        segment_base: end.segment_base,
+        index,
+        term_before: own.map_or(group.hard_state.term, |entry| entry.term),
+        commit: index,
+        applied: index,
+    }));
+    records.extend(group.checkpoint.as_ref().map(|checkpoint| {
+        Record::Checkpoint(Checkpoint {
+            commit: index,
+            applied: index,
+            membership: checkpoint.membership.clone(),
+            membership_index: checkpoint.membership_index.min(index),
+        })
+    }));
+    records.extend(group.start_offset.map(|offset| Record::StartOffset {
+        offset: offset.min(end.offset),
+    }));
+    records.push(Record::SyncedMark(SyncedMark {
+        segment_base: end.segment_base,
+        position: end.position,
+        next_offset: end.offset,
+        last_index: index,
+    }));
+    records
 }
 
 /// What the journal has to say once the log ends at `end`.

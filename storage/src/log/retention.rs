@@ -48,9 +48,11 @@ impl Log {
                 .get(position + 1)
                 .map_or(self.reader.end().offset, |next| next.base_offset());
             let goes_along = count > 0 && is_planted(Bug::RetentionDeletesActiveEnd);
-            if (end > mark && !goes_along) || segment.size() == 0 {
+            let is_active = position + 1 == segments.len();
+            if (end > mark && !goes_along) || (segment.size() == 0 && is_active) {
                 break;
             }
+            // One that the cleaner has left empty holds nothing back.
             let by_size = excess >= segment.size() || goes_along;
             if !by_size && !self.is_too_old(segment, now_ms)? {
                 break;

@@ -1,10 +1,11 @@
 //! Reads a log through, past the page cache and at its owner's pace, so that damage shows before a consumer meets it.
 //!
-//! Invariant: only what is synced and committed is judged. It never changes, so what does not read right is damage, as is
-//! a gap between offsets: nothing leaves any.
+//! Invariant: only what is synced and committed is judged. But for the cleaner's replacements it never changes, so what does
+//! not read right is damage, as is a gap between offsets where the cleaner has not been: nothing else leaves any.
 
 use std::sync::Arc;
 
+use super::batch_reader::Place;
 use super::error::{Damage, LogError};
 use super::files::{LOG, display_name};
 use super::reader::{LogPosition, LogReader};
@@ -12,10 +13,12 @@ use super::recovery::{Fault, read_batch};
 use super::segment::Segment;
 
 /// How far a log is read through.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Scrub {
     /// Where the next batch begins.
     next: LogPosition,
+    /// The segment that is being read, and what may come next in it.
+    at: Option<(Arc<Segment>, Place)>,
 }
 
 /// What a step saw.
@@ -32,7 +35,7 @@ pub enum Scrubbed {
 impl Scrub {
     /// One that begins at a batch, in the middle of a log.
     pub(super) fn from(next: LogPosition) -> Self {
-        Scrub { next }
+        Scrub { next, at: None }
     }
 
     /// Whether the batch at `place` was read, and those before it, and found to be good.
@@ -46,87 +49,119 @@ impl Scrub {
         let segments = reader.segments();
         let mut bytes = 0;
         loop {
-            let Some(segment) = self.segment(&segments) else {
+            let Some(index) = self.enter(&segments) else {
                 return Ok(Scrubbed::End(bytes));
             };
+            let segment = &segments[index];
             let end = match segment.base_offset().cmp(&limit.segment_base) {
                 std::cmp::Ordering::Less => segment.size(),
-                std::cmp::Ordering::Equal => limit.position,
+                std::cmp::Ordering::Equal if segment.cleaned().is_none() => limit.position,
+                std::cmp::Ordering::Equal => segment.size(),
                 std::cmp::Ordering::Greater => return Ok(Scrubbed::End(bytes)),
             };
-            if self.next.position == 0 && self.next.offset != segment.base_offset() {
-                let damage = Damage {
-                    file: display_name(&reader.files().path(segment.base_offset(), LOG)),
-                    position: 0,
-                    offset: self.next.offset,
-                    reason: format!("the segment before ends at offset {}", self.next.offset),
-                };
-                return Ok(Scrubbed::Damaged(damage, self.next));
-            }
+            let following = segments.get(index + 1).map(|next| next.base_offset());
+            let end_offset = following.unwrap_or(i64::MAX);
+            let path = || reader.files().path(segment.base_offset(), LOG);
             while self.next.position < end {
                 if bytes >= budget {
                     return Ok(Scrubbed::More(bytes));
                 }
-                let path = reader.files().path(segment.base_offset(), LOG);
+                let Some((_, place)) = &mut self.at else { break };
                 let read = || read_batch(segment, self.next.position, true);
                 // What is bad is read again: it is the disk that is judged, not one read of it.
                 let header = read().and_then(|header| if header.is_ok() { Ok(header) } else { read() });
-                let header = header.map_err(|error| LogError::io("read", &path, error))?;
-                let reason = match header {
-                    Err(Fault::Torn(reason) | Fault::Misplaced(reason)) => reason,
-                    Ok(header) if header.base_offset != self.next.offset || header.last_offset_delta < 0 => {
-                        format!(
-                            "offset {} stands where {} belongs",
-                            header.base_offset, self.next.offset
-                        )
-                    }
-                    // Outside of the CRC, and known from elsewhere.
-                    Ok(header)
-                        if reader
-                            .epoch_of(header.base_offset)
-                            .is_some_and(|it| it != header.leader_epoch) =>
-                    {
-                        let known = reader.epoch_of(header.base_offset).unwrap_or_default();
-                        format!("epoch {} stands where {known} belongs", header.leader_epoch)
-                    }
+                let header = header.map_err(|error| LogError::io("read", path(), error))?;
+                let checked = match header {
+                    Err(Fault::Torn(reason) | Fault::Misplaced(reason)) => Err(reason),
+                    Ok(header) => place.fits(segment, reader, &header, end_offset).map(|()| header),
+                };
+                match checked {
                     Ok(header) => {
+                        place.pass_header(&header);
                         self.next.offset = header.next_offset();
                         self.next.position += header.size() as u64;
                         bytes += header.size() as u64;
-                        continue;
                     }
+                    Err(reason) => return Ok(Scrubbed::Damaged(damage(&path(), self.next, reason), self.next)),
+                }
+            }
+            if segment.base_offset() == limit.segment_base && segment.cleaned().is_none() {
+                return Ok(Scrubbed::End(bytes));
+            }
+            let (Some(following), Some((_, place))) = (following, self.at.take()) else {
+                return Ok(Scrubbed::End(bytes));
+            };
+            if let Some(reason) = place.end(segment, following) {
+                let (base, is_cleaned) = (segment.base_offset(), segment.cleaned().is_some());
+                let (path, at) = match is_cleaned {
+                    // Any of its batches may be the wrong one.
+                    true => (
+                        path(),
+                        LogPosition {
+                            offset: base,
+                            segment_base: base,
+                            position: 0,
+                        },
+                    ),
+                    false => (
+                        reader.files().path(following, LOG),
+                        LogPosition {
+                            offset: self.next.offset,
+                            segment_base: following,
+                            position: 0,
+                        },
+                    ),
                 };
-                let damage = Damage {
-                    file: display_name(&path),
-                    position: self.next.position,
-                    offset: self.next.offset,
-                    reason,
-                };
-                return Ok(Scrubbed::Damaged(damage, self.next));
+                return Ok(Scrubbed::Damaged(damage(&path, at, reason), at));
             }
             self.next = LogPosition {
-                offset: self.next.offset,
+                offset: following,
                 segment_base: segment.base_offset() + 1,
                 position: 0,
             };
         }
     }
 
-    /// The segment in which it goes on: what was removed meanwhile is passed over.
-    fn segment<'s>(&mut self, segments: &'s [Arc<Segment>]) -> Option<&'s Arc<Segment>> {
-        let segment = segments
-            .iter()
-            .find(|segment| segment.base_offset() >= self.next.segment_base)?;
-        let base = segment.base_offset();
-        if base != self.next.segment_base {
-            // What lies before the first segment expired.
-            let is_first = segments.first().is_some_and(|first| first.base_offset() == base);
+    /// The place of the segment in which it goes on. One that was replaced meanwhile is read from its beginning; what was
+    /// removed is passed over.
+    fn enter(&mut self, segments: &[Arc<Segment>]) -> Option<usize> {
+        let offset = self.next.offset.max(segments.first()?.base_offset());
+        if let Some((current, _)) = &self.at {
+            let place = segments.partition_point(|segment| segment.base_offset() < current.base_offset());
+            if segments.get(place).is_some_and(|segment| Arc::ptr_eq(segment, current)) {
+                return Some(place);
+            }
+        }
+        let place = segments
+            .partition_point(|segment| segment.base_offset() <= offset)
+            .max(1)
+            - 1;
+        let segment = &segments[place];
+        // In the middle only where it was told to begin there.
+        let is_resumed = self.at.is_none()
+            && self.next.position > 0
+            && self.next.segment_base == segment.base_offset()
+            && segment.cleaned().is_none();
+        if is_resumed {
+            self.at = Some((segment.clone(), Place::at(self.next.offset)));
+        } else {
+            let base = segment.base_offset();
             self.next = LogPosition {
-                offset: if is_first { base } else { self.next.offset },
+                offset: base,
                 segment_base: base,
                 position: 0,
             };
+            self.at = Some((segment.clone(), Place::at_start(segment)));
         }
-        Some(segment)
+        Some(place)
+    }
+}
+
+fn damage(path: &std::path::Path, at: LogPosition, reason: String) -> Damage {
+    Damage {
+        file: display_name(path),
+        position: at.position,
+        offset: at.offset,
+        reason,
     }
 }

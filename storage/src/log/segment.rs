@@ -15,6 +15,7 @@ use super::error::LogError;
 use super::files::{INDEX, LOG, LogFiles, TIME_INDEX};
 use super::walk::{HeaderWalk, Step};
 use crate::disk::{Disk, DiskFile, Map, read_file};
+use crate::journal::CleanedSegment;
 use crate::offset_index::{self, OffsetIndexBuilder, OffsetIndexView};
 use crate::record_batch::BatchHeader;
 use crate::time_index::{self, TimeIndexBuilder, TimeIndexView};
@@ -38,6 +39,8 @@ pub struct Segment {
     pub(super) remakes: AtomicU64,
     /// The live index is wrong: the writer makes it anew before it writes it out.
     is_distrusted: AtomicBool,
+    /// What the journal says of it, if the cleaner wrote it.
+    cleaned: Option<CleanedSegment>,
 }
 
 /// The indexes of the segment that is written to.
@@ -139,10 +142,16 @@ impl Segment {
             rebuilding: Mutex::new(()),
             remakes: AtomicU64::new(0),
             is_distrusted: AtomicBool::new(false),
+            cleaned: None,
         }
     }
 
-    pub(super) fn sealed(base_offset: i64, file: Arc<dyn DiskFile>, size: u64) -> Self {
+    pub(super) fn sealed(
+        base_offset: i64,
+        file: Arc<dyn DiskFile>,
+        size: u64,
+        cleaned: Option<CleanedSegment>,
+    ) -> Self {
         Segment {
             base_offset,
             file,
@@ -153,7 +162,13 @@ impl Segment {
             rebuilding: Mutex::new(()),
             remakes: AtomicU64::new(0),
             is_distrusted: AtomicBool::new(false),
+            cleaned,
         }
+    }
+
+    /// What the journal says of it, if the cleaner wrote it: then its offsets have gaps, and Raft begins behind it.
+    pub fn cleaned(&self) -> Option<CleanedSegment> {
+        self.cleaned
     }
 
     /// The offset in its name: no batch in it begins before.

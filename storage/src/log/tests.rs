@@ -1,5 +1,6 @@
 //! Tests of the log on the simulated disk. `model` runs it against a plain vector.
 
+mod compaction;
 mod damage;
 mod lookup;
 mod model;

@@ -189,9 +189,10 @@ impl Log {
     }
 
     /// The newest whole snapshot at or below `end` and its offset; an empty state and the log's start without one. One
-    /// from before the log's start does not know of batches that have expired since.
+    /// from before the log's start does not know of batches that have expired since, nor one from before Raft's start of
+    /// those that the cleaner has dropped: without a later one, what the cleaner has kept says what it can.
     pub(super) fn newest_snapshot(&self, end: i64) -> (ProducerStates, i64) {
-        let start = self.reader.segments.load()[0].base_offset();
+        let start = self.first_uncleaned();
         let usable = start..=end;
         for &offset in self.snapshots.iter().rev().filter(|&offset| usable.contains(offset)) {
             match self.read_snapshot(offset) {
@@ -202,7 +203,21 @@ impl Log {
                 }
             }
         }
-        (ProducerStates::new(self.config.max_producers), start)
+        (self.producers_of_cleaned(), start)
+    }
+
+    /// The producers of the batches that the cleaner has kept: the last one of each is among them.
+    fn producers_of_cleaned(&self) -> ProducerStates {
+        let mut producers = ProducerStates::new(self.config.max_producers);
+        for segment in self.reader.segments.load().iter().filter(|it| it.cleaned().is_some()) {
+            let walked = self.walk(segment, 0, segment.size(), |header, _| {
+                producers.record(header, header.max_timestamp);
+            });
+            if let Err(error) = walked {
+                tracing::warn!(%error, "not all producers of a cleaned segment can be told");
+            }
+        }
+        producers
     }
 
     pub(super) fn read_snapshot(&self, offset: i64) -> Result<ProducerStates, String> {

@@ -8,14 +8,15 @@ mod journaled;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::batch_reader::Place;
 use super::error::{Damage, LogError};
-use super::files::{LOG, LogFiles, SNAPSHOT, display_name, parse_name};
+use super::files::{CLEANED, LOG, LogFiles, SNAPSHOT, display_name, parse_name};
 use super::recovery::StopKind;
 use super::recovery::still_damaged;
 use super::segment::Segment;
 use super::walk::{HeaderWalk, Step};
 use crate::disk::{Entry, read_exact_at, read_file};
-use crate::journal::GroupState;
+use crate::journal::{CleanedSegment, GroupState};
 use crate::producer_state::ProducerStates;
 use crate::record_batch::{BatchHeader, HEADER_LEN, verify_crc};
 use indexes::Indexes;
@@ -80,6 +81,7 @@ fn run(files: &LogFiles, journaled: Option<Journaled<'_>>) -> Result<Verified, L
         listed => listed.map_err(|error| LogError::io("list", &files.dir, error))?,
     };
     let (mut bases, snapshots) = (offsets_of(&entries, LOG), offsets_of(&entries, SNAPSHOT));
+    let waiting = journaled.and_then(|it| it.replace(&entries, &mut bases));
     let mut start = bases.first().copied().unwrap_or(0);
     if let Some(journaled) = &journaled {
         journaled.drop_expired(&mut bases);
@@ -96,11 +98,16 @@ fn run(files: &LogFiles, journaled: Option<Journaled<'_>>) -> Result<Verified, L
     };
     let mut end = (files.path(start, LOG), 0);
     for (place, &base) in bases.iter().enumerate() {
-        let path = files.path(base, LOG);
+        let aside = match waiting == Some(base) {
+            true => format!(".{CLEANED}"),
+            false => String::new(),
+        };
+        let path = files.path(base, &format!("{LOG}{aside}"));
         let file = files.disk.open(&path);
         let file = file.map_err(|error| LogError::io("open", &path, error))?;
         let size = file.len().map_err(|error| LogError::io("measure", &path, error))?;
-        let segment = Segment::sealed(base, file, size);
+        let cleaned = journaled.and_then(|it| it.group.cleaned.get(&base).copied());
+        let segment = Segment::sealed(base, file, size, cleaned);
         if base != walk.seen.next_offset {
             walk.misplaced(&path, base);
             return Ok(walk.seen);
@@ -112,8 +119,8 @@ fn run(files: &LogFiles, journaled: Option<Journaled<'_>>) -> Result<Verified, L
             true => snapshots.last().copied().unwrap_or(0),
             false => i64::MAX,
         };
-        let mut indexes = Indexes::read(files, base, size, vouched, &mut walk.seen);
-        walk.segment(&segment, is_last, &mut indexes)?;
+        let mut indexes = Indexes::read(files, base, size, vouched, &aside, &mut walk.seen);
+        walk.segment(&segment, &path, is_last, &mut indexes)?;
         if walk.seen.damage.is_some() || walk.seen.torn_tail.is_some() {
             return Ok(walk.seen);
         }
@@ -147,18 +154,29 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn segment(&mut self, segment: &Segment, is_last: bool, indexes: &mut Indexes) -> Result<(), LogError> {
+    fn segment(
+        &mut self,
+        segment: &Segment,
+        path: &Path,
+        is_last: bool,
+        indexes: &mut Indexes,
+    ) -> Result<(), LogError> {
         let base = segment.base_offset();
-        let path = self.files.path(base, LOG);
-        let io = |error| LogError::io("read", &path, error);
+        let mut place = Place::at_start(segment);
+        let io = |error| LogError::io("read", path, error);
         let mut walk = HeaderWalk::new(segment.file().clone(), 0, segment.size());
         let mut bytes = Vec::new();
         loop {
             let (position, header) = match walk.step().map_err(io)? {
-                Step::End => return Ok(()),
+                Step::End => {
+                    if let Some(cleaned) = segment.cleaned() {
+                        self.end_cleaned(path, &cleaned, segment.size(), &place);
+                    }
+                    return Ok(());
+                }
                 Step::Bad { position, reason } => {
                     let is_cut_off = is_last && is_cut_off(segment, position).map_err(io)?;
-                    self.bad(&path, position, reason, is_cut_off);
+                    self.bad(path, position, reason, is_cut_off);
                     return Ok(());
                 }
                 Step::Batch { position, header } => (position, header),
@@ -166,21 +184,41 @@ impl Walk<'_> {
             bytes.resize(header.size(), 0);
             read_exact_at(&**segment.file(), &mut bytes, position).map_err(io)?;
             let end = position + header.size() as u64;
-            let checked = check(&bytes, &header, self.seen.next_offset, self.epoch);
+            let expected = Expected {
+                offset: self.seen.next_offset,
+                gap_until: segment.cleaned().map(|cleaned| cleaned.end_offset),
+            };
+            let checked = check(&bytes, &header, expected, self.epoch);
             let checked = checked.and_then(|()| {
                 let journaled = self.journaled.as_ref();
                 journaled.map_or(Ok(()), |it| it.check(&header, base, position, end))
             });
             if let Err(reason) = checked {
-                self.bad(&path, position, reason, false);
+                self.bad(path, position, reason, false);
                 return Ok(());
             }
+            place.pass_header(&header);
             indexes.see(self.files, base, &header, position, &mut self.seen);
             self.seen.batches += 1;
             self.seen.bytes += header.size() as u64;
             self.seen.next_offset = header.next_offset();
             self.epoch = header.leader_epoch;
         }
+    }
+
+    /// At the end of a segment that the cleaner wrote: is it what the journal says? The next one begins where that says.
+    fn end_cleaned(&mut self, path: &Path, cleaned: &CleanedSegment, size: u64, place: &Place) {
+        let reason = if size != cleaned.size {
+            format!("{size} bytes are there, the cleaner wrote {}", cleaned.size)
+        } else if place.stamps() != cleaned.stamps {
+            "offsets or epochs in it are not those that the cleaner wrote".to_string()
+        } else {
+            self.seen.next_offset = cleaned.end_offset;
+            return;
+        };
+        // Any of its batches may be the wrong one.
+        self.seen.next_offset = cleaned.base_offset;
+        self.bad(path, 0, reason, false);
     }
 
     /// The segment at `base` does not begin where the one before ends.
@@ -216,15 +254,25 @@ fn is_cut_off(segment: &Segment, position: u64) -> std::io::Result<bool> {
     Ok(BatchHeader::parse(&head).is_ok_and(|header| header.size() as u64 > left))
 }
 
-/// Offsets and epochs lie outside the CRC: what tells that one was changed is its place between the others. Nothing leaves
-/// a gap between offsets.
-pub(super) fn check(bytes: &[u8], header: &BatchHeader, next_offset: i64, epoch: i32) -> Result<(), String> {
+/// Where the next batch may stand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected {
+    /// Behind the last one.
+    pub(super) offset: i64,
+    /// In a segment that the cleaner wrote, which ends here, anywhere behind the last one. Nothing else leaves a gap.
+    pub(super) gap_until: Option<i64>,
+}
+
+/// Offsets and epochs lie outside the CRC: what tells that one was changed is its place between the others.
+pub(super) fn check(bytes: &[u8], header: &BatchHeader, expected: Expected, epoch: i32) -> Result<(), String> {
     verify_crc(bytes, header).map_err(|error| error.to_string())?;
-    if header.base_offset != next_offset {
-        return Err(format!(
-            "offset {} stands where {next_offset} belongs",
-            header.base_offset
-        ));
+    let (found, next_offset) = (header.base_offset, expected.offset);
+    let is_there = match expected.gap_until {
+        Some(end) => next_offset <= found && header.next_offset() <= end,
+        None => found == next_offset,
+    };
+    if !is_there {
+        return Err(format!("offset {found} stands where {next_offset} belongs"));
     }
     if header.last_offset_delta < 0 {
         return Err("it ends before it begins".to_string());

@@ -77,6 +77,16 @@ impl Attributes {
         self.with(CONTROL, true)
     }
 
+    /// The same, with the base timestamp as the delete horizon.
+    pub fn with_delete_horizon(self) -> Self {
+        self.with(DELETE_HORIZON, true)
+    }
+
+    /// The same without a delete horizon.
+    pub fn without_delete_horizon(self) -> Self {
+        self.with(DELETE_HORIZON, false)
+    }
+
     fn with(self, bit: i16, set: bool) -> Self {
         Self((self.0 & KNOWN & !bit) | if set { bit } else { 0 })
     }

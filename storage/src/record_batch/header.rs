@@ -119,21 +119,45 @@ impl BatchHeader {
             size,
         })?;
         let mut batch = Vec::with_capacity(size);
-        batch.extend_from_slice(&prefix(self.base_offset, self.batch_length, self.leader_epoch));
-        batch.extend_from_slice(&self.magic.to_be_bytes());
-        batch.extend_from_slice(&[0; 4]);
-        batch.extend_from_slice(&self.attributes.0.to_be_bytes());
-        batch.extend_from_slice(&self.last_offset_delta.to_be_bytes());
-        batch.extend_from_slice(&self.base_timestamp.to_be_bytes());
-        batch.extend_from_slice(&self.max_timestamp.to_be_bytes());
-        batch.extend_from_slice(&self.producer_id.to_be_bytes());
-        batch.extend_from_slice(&self.producer_epoch.to_be_bytes());
-        batch.extend_from_slice(&self.base_sequence.to_be_bytes());
-        batch.extend_from_slice(&self.record_count.to_be_bytes());
-        debug_assert_eq!(batch.len(), HEADER_LEN);
+        batch.extend_from_slice(&self.encode());
         batch.extend_from_slice(records);
         self.crc = stamp_crc(&mut batch);
         Ok((self, batch.into()))
+    }
+
+    /// Its bytes.
+    fn encode(&self) -> [u8; HEADER_LEN] {
+        let mut header = [0; HEADER_LEN];
+        let mut at = 0;
+        let mut put = |field: &[u8]| {
+            header[at..at + field.len()].copy_from_slice(field);
+            at += field.len();
+        };
+        put(&prefix(self.base_offset, self.batch_length, self.leader_epoch));
+        put(&self.magic.to_be_bytes());
+        put(&self.crc.to_be_bytes());
+        put(&self.attributes.0.to_be_bytes());
+        put(&self.last_offset_delta.to_be_bytes());
+        put(&self.base_timestamp.to_be_bytes());
+        put(&self.max_timestamp.to_be_bytes());
+        put(&self.producer_id.to_be_bytes());
+        put(&self.producer_epoch.to_be_bytes());
+        put(&self.base_sequence.to_be_bytes());
+        put(&self.record_count.to_be_bytes());
+        header
+    }
+
+    /// Writes this header, with the length and CRC that the records give, before those: `batch` has room for the header and
+    /// then the records, as they are to stand there. Answers the header as written.
+    pub(crate) fn put_before_records(mut self, batch: &mut [u8]) -> Result<Self, BatchError> {
+        let refused = BatchError::NotABatch {
+            record_count: self.record_count.unsigned_abs() as usize,
+            size: batch.len(),
+        };
+        self.batch_length = i32::try_from(batch.len() - LOG_OVERHEAD).map_err(|_| refused)?;
+        batch[..HEADER_LEN].copy_from_slice(&self.encode());
+        self.crc = stamp_crc(batch);
+        Ok(self)
     }
 }
 

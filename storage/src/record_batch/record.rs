@@ -10,13 +10,16 @@ pub(super) struct RawRecord<F> {
     pub(super) value: Option<F>,
 }
 
+/// Why a record cannot be read whose length is below 0.
+pub(super) const MALFORMED_LENGTH: ReadError = ReadError::Malformed("its length is negative");
+
 /// Reads the next record. Its headers go to `on_header` as they come. The record must be exactly as long as it says.
 pub(super) fn read_record<S: Source>(
     source: &mut S,
     mut on_header: impl FnMut(S::Field, Option<S::Field>),
 ) -> Result<RawRecord<S::Field>, ReadError> {
     let length = source.varint()?;
-    let length = usize::try_from(length).map_err(|_| ReadError::Malformed("its length is negative"))?;
+    let length = usize::try_from(length).map_err(|_| MALFORMED_LENGTH)?;
     let start = source.position();
     source.byte()?; // attributes, without a meaning so far
     let timestamp_delta = source.varlong()?;
@@ -100,7 +103,7 @@ fn nullable_len(bytes: Option<&[u8]>) -> usize {
 }
 
 /// Zigzag; for a number that fits 32 bits the same bytes as a varint.
-fn put_varlong(out: &mut Vec<u8>, value: i64) {
+pub(crate) fn put_varlong(out: &mut Vec<u8>, value: i64) {
     let mut rest = zigzag(value);
     while rest >= 0x80 {
         out.push(rest as u8 | 0x80);
@@ -109,7 +112,7 @@ fn put_varlong(out: &mut Vec<u8>, value: i64) {
     out.push(rest as u8);
 }
 
-fn varlong_len(value: i64) -> usize {
+pub(crate) fn varlong_len(value: i64) -> usize {
     let bits = 64 - (zigzag(value) | 1).leading_zeros() as usize;
     bits.div_ceil(7)
 }

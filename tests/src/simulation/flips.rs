@@ -152,7 +152,8 @@ impl World {
             match kind {
                 Kind::Derived => {
                     let names = self.disk.look_at_names(&files.dir).unwrap_or_default();
-                    let is_whole = partition.reader().start_offset() == 0;
+                    let reader = partition.reader();
+                    let is_whole = reader.start_offset() == 0 && reader.first_uncleaned() == 0;
                     for name in names.iter().filter(|name| is_derived(name, is_whole)) {
                         add(files.dir.join(name), usize::MAX);
                     }

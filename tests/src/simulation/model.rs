@@ -1,8 +1,9 @@
 //! What the clients know of one partition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use storage::journal::GroupId;
+use storage::record_batch::{BatchHeader, Record};
 
 /// A batch that was sent.
 #[derive(Debug, Clone)]
@@ -117,5 +118,94 @@ impl PartitionModel {
             }
         }
         result
+    }
+}
+
+/// What is known of a compacted partition.
+#[derive(Debug, Default)]
+pub(crate) struct Compacted {
+    /// Every record that was seen below the high watermark, by offset.
+    pub(crate) known: BTreeMap<i64, Record>,
+    /// All below was seen.
+    pub(crate) seen_end: i64,
+    /// When a tombstone may go at the earliest: since a round has met it.
+    pub(crate) horizons: BTreeMap<i64, i64>,
+    /// What was written, and perhaps not seen yet: the records of batches by base offset, the last try last.
+    written: BTreeMap<i64, Vec<Vec<Record>>>,
+    /// Producers in use, and their next sequences.
+    producers: BTreeMap<usize, (i64, i32)>,
+    /// The last offset of the last batch that was seen of each producer.
+    last_seen: BTreeMap<i64, i64>,
+    /// Producers that have written more than was seen.
+    ahead: BTreeSet<i64>,
+}
+
+impl Compacted {
+    /// The producer in one of the places, and its next sequence.
+    pub(crate) fn producer(&mut self, place: usize, next_id: &mut u64) -> (i64, i32) {
+        *self.producers.entry(place).or_insert_with(|| {
+            *next_id += 1;
+            (1_000_000 + *next_id as i64, 0)
+        })
+    }
+
+    /// A batch was written at `base`, or perhaps not.
+    pub(crate) fn wrote(&mut self, base: i64, records: &[Record], producer: Option<i64>, is_certain: bool) {
+        let at = |record: &Record| Record {
+            offset: base + record.offset,
+            ..record.clone()
+        };
+        self.written
+            .entry(base)
+            .or_default()
+            .push(records.iter().map(at).collect());
+        let Some(producer) = producer else { return };
+        self.ahead.insert(producer);
+        match is_certain {
+            true => {
+                let used = self.producers.values_mut().filter(|(id, _)| *id == producer);
+                used.for_each(|(_, sequence)| *sequence += records.len() as i32);
+            }
+            false => self.producers.retain(|_, (id, _)| *id != producer),
+        }
+    }
+
+    /// A batch stands in the log below the high watermark, behind all that was seen before.
+    pub(crate) fn see(&mut self, header: &BatchHeader, records: &[Record]) -> Result<(), String> {
+        let written = self.written.remove(&header.base_offset).unwrap_or_default();
+        if !written.iter().any(|written| written == records) {
+            return Err(format!("{records:?} was not written there, but {written:?}"));
+        }
+        self.known
+            .extend(records.iter().map(|record| (record.offset, record.clone())));
+        self.seen_end = header.next_offset();
+        if header.has_producer() {
+            self.last_seen.insert(header.producer_id, header.last_offset());
+            let is_ahead = self.written.range(self.seen_end..).next().is_some();
+            if !is_ahead {
+                self.ahead.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// A round begins that may meet what was seen.
+    pub(crate) fn meet_tombstones(&mut self, horizon_ms: i64) {
+        for (offset, _) in self.known.iter().filter(|(_, record)| record.value.is_none()) {
+            self.horizons.entry(*offset).or_insert(horizon_ms);
+        }
+    }
+
+    /// The log ends at `end` after a start: what was written behind it is not there. Producers that may have lost something
+    /// are not used any more.
+    pub(crate) fn restarted(&mut self, end: i64) {
+        self.written.split_off(&end);
+        self.producers.clear();
+    }
+
+    /// The last offset of the last batch of each producer, as far as all of it was seen.
+    pub(crate) fn last_batches(&self) -> impl Iterator<Item = (i64, i64)> {
+        let seen = self.last_seen.iter().map(|(id, last)| (*id, *last));
+        seen.filter(|(id, _)| !self.ahead.contains(id))
     }
 }

@@ -14,7 +14,7 @@ const LIVENESS: &str = "liveness: without faults everything is answered and take
 const PASSES_TO_SETTLE: usize = 200;
 
 /// A step, and how often it is taken among all.
-const STEPS: [(&str, u64); 27] = [
+const STEPS: [(&str, u64); 30] = [
     ("produce", 300),
     ("fetch", 60),
     ("look up", 60),
@@ -30,6 +30,9 @@ const STEPS: [(&str, u64); 27] = [
     ("flush", 60),
     ("housekeep", 60),
     ("scrub", 60),
+    ("produce keyed records", 120),
+    ("compact", 120),
+    ("look at a compacted log", 20),
     ("a moment passes", 60),
     ("seconds pass", 20),
     ("the disk fails", 8),
@@ -110,6 +113,9 @@ impl World {
                 self.scrub();
                 Ok(())
             }
+            "produce keyed records" => self.produce_keyed(),
+            "compact" => self.compact(),
+            "look at a compacted log" => self.check_any_compacted(),
             "a moment passes" => {
                 self.clock.advance(self.random.between(1, 300));
                 Ok(())
@@ -240,6 +246,11 @@ impl World {
     fn stop_in_order(&mut self) -> Result<(), Broken> {
         self.say("stops in order");
         self.finish_passes();
+        if let Some(running) = &mut self.running
+            && let Some(round) = running.cleaning.take()
+        {
+            running.node.abandon_clean(round);
+        }
         if let Some(running) = &self.running {
             running.coordinators.stop();
             running.node.stop();
@@ -267,10 +278,14 @@ impl World {
         self.settle()?;
         for _ in 0..20 {
             self.produce()?;
+            self.produce_keyed()?;
             self.commit_offset()?;
             self.hear()?;
         }
         self.settle()?;
+        self.compact_all()?;
+        self.check_all_compacted()?;
+        self.check_clean()?;
         self.fetch_all_offsets()?;
         self.hear()?;
         self.clock.advance(2 * RETENTION_MS as u64);
@@ -281,6 +296,7 @@ impl World {
         self.stop_in_order()?;
         self.start_undisturbed()?;
         self.settle()?;
+        self.check_all_compacted()?;
         self.fetch_all_offsets()?;
         self.hear()
     }

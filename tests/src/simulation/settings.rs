@@ -3,13 +3,17 @@
 
 use broker::controller::decide::{ApiError, ConfigSchema, InternalTopicSettings, Settings};
 use broker::controller::image::{Overrides, ResourceType};
+use broker::controller::topic_name::CONSUMER_OFFSETS_TOPIC;
 use broker::node::{PartitionSettings, TopicSettings};
 use broker::settings::metadata_partition;
 use consensus::Durability;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::create_topics_response::CreatableTopicConfigs;
+use storage::compaction::CompactionConfig;
 use storage::log::LogConfig;
 use storage::record_batch::ProduceRules;
+
+use super::clients::compacted::{DELETE_RETENTION_MS, is_compacted};
 
 /// Idle producers are never forgotten: a run would otherwise have to know when.
 const NEVER_MS: i64 = i64::MAX / 4;
@@ -25,6 +29,8 @@ impl TopicSettings for SimulatedSettings {
                 .and_then(|value| value.parse().ok())
                 .unwrap_or(default)
         };
+        let policy = overrides.get("cleanup.policy").filter(|_| is_compacted(topic));
+        let has = |what: &str| policy.is_some_and(|policy| policy.split(',').any(|it| it == what));
         let is_internal = topic.starts_with("__");
         let is_caching = overrides.get("write.caching").is_some_and(|value| value == "true");
         PartitionSettings {
@@ -34,7 +40,14 @@ impl TopicSettings for SimulatedSettings {
                 index_interval_bytes: number("index.interval.bytes", 200) as u64,
                 retention_ms: number("retention.ms", -1),
                 retention_bytes: number("retention.bytes", -1),
-                delete: !is_internal,
+                delete: has("delete") || (!is_internal && !is_compacted(topic)),
+                compact: has("compact") || (policy.is_none() && is_compacted(topic)) || topic == CONSUMER_OFFSETS_TOPIC,
+                compaction: CompactionConfig {
+                    delete_retention_ms: DELETE_RETENTION_MS,
+                    min_lag_ms: number("min.compaction.lag.ms", 0),
+                    max_lag_ms: i64::MAX,
+                    min_dirty_ratio: 0.1,
+                },
                 file_delete_delay_ms: 1_000,
                 producer_expiration_ms: NEVER_MS,
                 ..LogConfig::default()

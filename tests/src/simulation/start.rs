@@ -45,6 +45,7 @@ impl World {
                         node,
                         coordinators,
                         passes: VecDeque::new(),
+                        cleaning: None,
                     });
                     self.report.outcome("starts");
                     if self.is_stopped() {
@@ -148,6 +149,7 @@ impl World {
         self.drop_deleted_topics();
         self.check_service(is_calm)?;
         self.check_logs_after_start(is_calm)?;
+        self.check_compacted_after_start()?;
         self.check_directories()?;
         self.check_members_after_start()?;
         if is_calm && !self.is_stopped() {

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use broker::coordinator::Coordinators;
-use broker::node::{FlushPass, Node, Partition};
+use broker::node::{CleanRound, FlushPass, Node, Partition};
 use storage::disk::SimulatedDisk;
 use storage::journal::GroupId;
 
 use super::Options;
+use super::clients::compacted::is_compacted;
 use super::clients::groups::GroupClients;
 use super::clients::members::Members;
 use super::clients::metadata::MetadataClient;
@@ -17,7 +18,7 @@ use super::clients::producer::{Producer, WaitingProduce};
 use super::clock::SimulatedClock;
 use super::faults::{PlannedStop, Trouble};
 use super::flips::Flip;
-use super::model::{PartitionModel, Sent};
+use super::model::{Compacted, PartitionModel, Sent};
 use super::random::Random;
 use super::report::{Broken, Report};
 use super::trace::Trace;
@@ -31,6 +32,8 @@ pub(crate) struct Running {
     pub(crate) coordinators: Arc<Coordinators>,
     /// Passes of the flusher on their way; whether each is synced.
     pub(crate) passes: VecDeque<(FlushPass, bool)>,
+    /// A round of the cleaner on its way.
+    pub(crate) cleaning: Option<CleanRound>,
 }
 
 /// Everything.
@@ -45,6 +48,7 @@ pub(crate) struct World {
     /// A bit that is wrong, outside of clients' segments.
     pub(crate) flip: Option<Flip>,
     pub(crate) partitions: BTreeMap<GroupId, PartitionModel>,
+    pub(crate) compacted: BTreeMap<GroupId, Compacted>,
     pub(crate) sent: BTreeMap<u64, Sent>,
     pub(crate) producers: Vec<Producer>,
     pub(crate) waiting: Vec<WaitingProduce>,
@@ -79,6 +83,7 @@ impl World {
             trouble: Trouble::default(),
             flip: None,
             partitions: BTreeMap::new(),
+            compacted: BTreeMap::new(),
             sent: BTreeMap::new(),
             producers: Vec::new(),
             waiting: Vec::new(),
@@ -118,7 +123,7 @@ impl World {
         self.running.as_ref().map(|running| running.node.clone())
     }
 
-    /// The open partitions of clients' topics.
+    /// The open partitions of clients' topics, but for those that are compacted.
     pub(crate) fn user_partitions(&self) -> Vec<Arc<Partition>> {
         let Some(running) = &self.running else {
             return Vec::new();
@@ -126,7 +131,7 @@ impl World {
         let topics = running.node.topics().load_full();
         topics
             .partitions()
-            .filter(|partition| !partition.topic.starts_with("__"))
+            .filter(|partition| !partition.topic.starts_with("__") && !is_compacted(&partition.topic))
             .cloned()
             .collect()
     }

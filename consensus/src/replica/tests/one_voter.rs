@@ -13,7 +13,7 @@ use storage::log::{LogConfig, LogError, LogFiles, Recovery, StopKind};
 use storage::record_batch::{BatchBuilder, BatchHeader};
 use uuid::Uuid;
 
-use crate::{Append, AppendError, Durability, OpenReplica, PeerMessage, Replica, ReplicaError, Role};
+use crate::{Append, AppendError, Durability, OpenReplica, PeerMessage, Readiness, Replica, ReplicaError, Role};
 
 const NOW: i64 = 1_700_000_000_000;
 
@@ -188,7 +188,8 @@ fn remove_expired(node: &mut Node, steps: usize) {
         .replica
         .anchor_for(base)
         .expect("the mark is above the segments that go");
-    node.journal.append(&[(group(), anchor)]).expect("room");
+    let anchor: Vec<_> = anchor.into_iter().map(|record| (group(), record)).collect();
+    node.journal.append(&anchor).expect("room");
     if steps == 1 {
         return;
     }
@@ -370,4 +371,67 @@ fn nothing_that_a_peer_sends_takes_it_out_of_service() {
         }
     }
     assert_eq!(node.replica.reader().end_offset(), end);
+}
+
+/// Cleans all but the active segment; a crash after any of the steps leaves a log that goes on.
+fn clean(node: &mut Node, steps: usize) -> Option<()> {
+    let reader = node.replica.reader().clone();
+    let end = reader.segments().last()?.base_offset();
+    while node.replica.may_clean_below(end).expect("a sound replica") == Readiness::Later {
+        node.flush();
+    }
+    let stable_end = reader.high_watermark().offset;
+    super::clean::clean(&mut node.replica, &node.journal, &node.disk, stable_end, steps)
+}
+
+#[test]
+fn segments_are_cleaned_whenever_it_stops() {
+    let disk = new_disk(9);
+    let mut node = open(&disk, StopKind::Clean, Durability::Synced);
+    node.flush();
+    let mut end = 0;
+    for round in 0..60 {
+        for number in 0..12 {
+            node.append(&format!("{round}-{number}, padded so that a segment has few"));
+            end += 1;
+            if number % 3 == 0 {
+                node.flush();
+                node.mark();
+            }
+        }
+        node.flush();
+        assert_eq!(node.high_watermark(), end);
+        clean(&mut node, [usize::MAX, 0, 1, 2, 3, 4, 6][round % 7]);
+        // What is left of it can be read, up to the end, and the records of the active segment are all there.
+        let stop = match round % 3 {
+            0 => {
+                node.disk.crash(CrashOptions {
+                    data: Keep::Random,
+                    names: Keep::Random,
+                });
+                StopKind::Rebooted
+            }
+            1 => {
+                node.disk.kill(false);
+                StopKind::Killed
+            }
+            _ => continue,
+        };
+        node = open(&disk, stop, Durability::Synced);
+        assert_eq!(node.replica.reader().end_offset(), end, "round {round}");
+        node.flush();
+        assert!(node.replica.is_writable(), "{:?}", node.replica.failure());
+        assert_eq!(node.high_watermark(), end);
+    }
+    assert_eq!(clean(&mut node, usize::MAX), Some(()));
+    let reader = node.replica.reader();
+    let first = reader.first_uncleaned();
+    assert!(first > 100, "all but the active segment is cleaned");
+    assert_eq!(reader.start_offset(), 0, "the log begins where it did");
+    let slice = reader
+        .read(0, reader.high_watermark(), 1)
+        .expect("readable")
+        .expect("a batch");
+    let header = BatchHeader::parse(&slice.read().expect("readable")).expect("a header");
+    assert_eq!(header.next_offset(), first, "of one key the last record is left");
 }

@@ -11,7 +11,8 @@ use super::super::walk::{HeaderWalk, Step};
 use super::{Recovery, StopKind, Stopped};
 use crate::journal::SyncedMark;
 
-/// What must come next on a walk over headers. Offsets have no gaps here: compaction stays below the newest checkpoint.
+/// What must come next on a walk over headers. Offsets have no gaps here: the cleaner stays below the newest checkpoint, and
+/// below Raft's beginning.
 struct Expected {
     offset: Option<i64>,
     epoch: i32,
@@ -39,7 +40,9 @@ impl Recovery<'_> {
             // The snapshot may be older than the roll, which added to the indexes of the segment before.
             first -= 1;
         }
-        let first = first.min(marked);
+        // What the cleaner wrote was made durable as a whole, indexes included.
+        let uncleaned = segments.partition_point(|segment| segment.cleaned().is_some());
+        let first = first.max(uncleaned).min(marked);
         let mut expected = Expected {
             offset: None,
             epoch: -1,

@@ -7,7 +7,7 @@ use super::super::files::{DAMAGE, LOG, LogFiles, display_name, parse_name};
 use super::super::reader::LogPosition;
 use super::super::scrub::{Scrub, Scrubbed};
 use super::super::segment::LiveIndex;
-use super::super::verify::check;
+use super::super::verify::{Expected, check};
 use super::super::walk::{HeaderWalk, Step};
 use super::super::{Log, LogConfig, Segment};
 use super::missing::MissingFile;
@@ -76,9 +76,12 @@ impl Recovery<'_> {
         let mut walk = HeaderWalk::new(segment.file().clone(), 0, stopped.position.min(segment.size()));
         while let Ok(Step::Batch { position, header }) = walk.step() {
             bytes.resize(header.size(), 0);
-            let is_good = header.base_offset == end.offset
-                && read_exact_at(&**segment.file(), &mut bytes, position).is_ok()
-                && check(&bytes, &header, end.offset, epoch).is_ok();
+            let expected = Expected {
+                offset: end.offset,
+                gap_until: segment.cleaned().map(|cleaned| cleaned.end_offset),
+            };
+            let is_good = read_exact_at(&**segment.file(), &mut bytes, position).is_ok()
+                && check(&bytes, &header, expected, epoch).is_ok();
             if !is_good {
                 break;
             }
@@ -194,6 +197,7 @@ impl Recovery<'_> {
             drop_entries_from: None,
             damage: Some(damage),
             cut_bytes: 0,
+            is_replaced: false,
         }
     }
 }

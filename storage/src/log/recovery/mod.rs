@@ -20,9 +20,11 @@ use std::sync::Arc;
 
 use super::error::{Damage, LogError};
 use super::files::{
-    DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TEMPORARY, TIME_INDEX, display_name, parse_name,
+    CLEANED, DELETED, INDEX, LEADER_EPOCH_CHECKPOINT, LOG, LogFiles, SNAPSHOT, TEMPORARY, TIME_INDEX, display_name,
+    parse_name,
 };
 use super::reader::LogPosition;
+use super::replace::IN_ORDER;
 use super::segment::LiveIndex;
 use super::{Log, LogConfig, Segment};
 use crate::disk::read_file;
@@ -33,7 +35,7 @@ use crate::producer_state::ProducerStates;
 use crate::record_batch::BatchHeader;
 pub use damaged::still_damaged;
 pub(super) use tail::{Fault, read_batch};
-pub(super) use terms::{Terms, has_dropped, has_synced, start, synced_mark, term_at};
+pub(super) use terms::{Terms, has_dropped, has_synced, log_start, start, synced_mark, term_at};
 
 /// How the broker stopped before this start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +91,8 @@ pub struct Recovered {
     pub damage: Option<Damage>,
     /// Bytes that were cut off the tail.
     pub cut_bytes: u64,
+    /// The cleaned segment that still had to be put in its place is there now, durably: the journal is to be told.
+    pub is_replaced: bool,
 }
 
 /// Where a walk stopped at damage.
@@ -140,7 +144,7 @@ impl Recovery<'_> {
         if let Some((damage, end)) = self.noted_damage()? {
             return self.quarantined(&listing, damage, end);
         }
-        let start = start(self.group);
+        let start = log_start(self.group);
         if !has_synced(self.group) && listing.segments.first() != Some(&start) {
             self.forget_unsynced(&mut listing)?;
         }
@@ -157,7 +161,11 @@ impl Recovery<'_> {
             segment_base: mark.segment_base,
             position: mark.position,
         };
-        let mut log = self.assemble(self.open_segments(&listing)?, end);
+        let segments = self.open_segments(&listing)?;
+        if let Some((damage, end)) = self.cut_short(&segments) {
+            return self.quarantined(&listing, damage, end);
+        }
+        let mut log = self.assemble(segments, end);
         log.snapshots = listing.snapshots;
         if let Some(stopped) = self.read_below_mark(&mut log, &mark)? {
             return Ok(self.damaged(log, stopped));
@@ -174,6 +182,7 @@ impl Recovery<'_> {
             Err(error) => return Err(LogError::io("list", dir, error)),
         };
         let mut indexes = Vec::new();
+        let mut cleaned = Vec::new();
         for entry in entries {
             let path = dir.join(&entry.name);
             if entry.name.ends_with(DELETED) || entry.name.ends_with(TEMPORARY) {
@@ -184,9 +193,11 @@ impl Recovery<'_> {
                 Some((base, LOG)) => listing.segments.push(base),
                 Some((offset, SNAPSHOT)) => listing.snapshots.push(offset),
                 Some((base, INDEX | TIME_INDEX)) => indexes.push((base, path)),
+                Some((base, suffix)) if suffix.ends_with(CLEANED) => cleaned.push((base, suffix.to_string())),
                 _ => {}
             }
         }
+        self.finish_replacement(&mut listing, &cleaned)?;
         listing.segments.sort_unstable();
         listing.snapshots.sort_unstable();
         self.finish_retention(&mut listing)?;
@@ -198,12 +209,46 @@ impl Recovery<'_> {
         Ok(listing)
     }
 
+    /// Puts the segment in its place of which the journal says that it replaces others, and removes those; removes what the
+    /// cleaner had begun otherwise. Any part of that may have been done before.
+    fn finish_replacement(&self, listing: &mut Listing, found: &[(i64, String)]) -> Result<(), LogError> {
+        let replacing = self.group.replacing.and_then(|base| self.group.cleaned.get(&base));
+        for (base, suffix) in found {
+            if replacing.is_none_or(|cleaned| cleaned.base_offset != *base) {
+                self.files.remove(&self.files.path(*base, suffix))?;
+            }
+        }
+        let Some(cleaned) = replacing else { return Ok(()) };
+        let base = cleaned.base_offset;
+        for suffix in IN_ORDER {
+            let aside = format!("{suffix}.{CLEANED}");
+            if !found.iter().any(|(of, found)| *of == base && *found == aside) {
+                continue;
+            }
+            let path = self.files.path(base, &aside);
+            let renamed = self.files.disk.rename(&path, &self.files.path(base, suffix));
+            renamed.map_err(|error| LogError::io("rename", path, error))?;
+            if suffix == LOG && !listing.segments.contains(&base) {
+                listing.segments.push(base);
+            }
+        }
+        let is_replaced = |other: i64| base < other && other < cleaned.end_offset;
+        for &other in listing.segments.iter().filter(|&&other| is_replaced(other)) {
+            tracing::info!(dir = %self.files.dir.display(), base = other, "removing a segment that was cleaned before the last stop");
+            for suffix in [LOG, INDEX, TIME_INDEX] {
+                self.files.remove(&self.files.path(other, suffix))?;
+            }
+        }
+        listing.segments.retain(|&other| !is_replaced(other));
+        self.files.sync_names()
+    }
+
     /// Removes the segments that retention was removing: a crash may leave any of them.
     fn finish_retention(&self, listing: &mut Listing) -> Result<(), LogError> {
         if !has_dropped(self.group) {
             return Ok(());
         }
-        let Ok(first) = listing.segments.binary_search(&start(self.group)) else {
+        let Ok(first) = listing.segments.binary_search(&log_start(self.group)) else {
             return Ok(());
         };
         for base in listing.segments.drain(..first) {
@@ -213,9 +258,14 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// Removes the snapshots from before the log's beginning, which retention was about to remove. The oldest that is left
-    /// lies below the mark: it is kept for a start that finds all newer ones above.
+    /// Removes the snapshots from before the log's beginning, which retention was about to remove, and from before Raft's
+    /// beginning: they do not know of batches that the cleaner has dropped. The oldest that is left lies below the mark: it
+    /// is kept for a start that finds all newer ones above.
     fn drop_old_snapshots(&self, listing: &mut Listing, first: i64) -> Result<(), LogError> {
+        let first = match self.group.cleaned.is_empty() {
+            true => first,
+            false => first.max(start(self.group)),
+        };
         let old = listing.snapshots.partition_point(|&offset| offset < first);
         for offset in listing.snapshots.drain(..old) {
             self.files.remove(&self.files.path(offset, SNAPSHOT))?;
@@ -246,8 +296,53 @@ impl Recovery<'_> {
         synced_mark(self.group).unwrap_or(at_start)
     }
 
+    /// A cleaned segment is as long as the journal says.
+    fn cut_short(&self, segments: &[Arc<Segment>]) -> Option<(Damage, LogPosition)> {
+        let is_wrong =
+            |segment: &&Arc<Segment>| segment.cleaned().is_some_and(|cleaned| cleaned.size != segment.size());
+        let segment = segments.iter().find(is_wrong)?;
+        let (base, cleaned) = (segment.base_offset(), segment.cleaned()?);
+        let damage = Damage {
+            file: display_name(&self.files.path(base, LOG)),
+            position: 0,
+            offset: base,
+            reason: format!("{} bytes are there, the cleaner wrote {}", segment.size(), cleaned.size),
+        };
+        let end = LogPosition {
+            offset: base,
+            segment_base: base,
+            position: 0,
+        };
+        Some((damage, end))
+    }
+
+    /// Below Raft's beginning stand the segments that the cleaner wrote, and no others.
+    fn misses_cleaned(&self, listing: &Listing) -> Option<Damage> {
+        let (from, until) = (log_start(self.group), start(self.group));
+        let there = listing.segments.iter().filter(|&&base| from <= base && base < until);
+        let lost = self.group.cleaned.keys().find(|base| !listing.segments.contains(base));
+        let lost = lost.map(|&base| {
+            (
+                base,
+                "the journal says that the cleaner wrote this segment, and it is gone",
+            )
+        });
+        let unknown = there.filter(|base| !self.group.cleaned.contains_key(base)).min();
+        let unknown = unknown.map(|&base| (base, "the journal says that the cleaner has replaced this segment"));
+        let (base, reason) = lost.into_iter().chain(unknown).min()?;
+        Some(Damage {
+            file: display_name(&self.files.path(base, LOG)),
+            position: 0,
+            offset: base,
+            reason: reason.to_string(),
+        })
+    }
+
     /// A synced mark vouches for its segment; and without a power cut no segment goes at all.
     fn missing(&self, listing: &Listing) -> Option<Damage> {
+        if let Some(damage) = self.misses_cleaned(listing) {
+            return Some(damage);
+        }
         let mark = synced_mark(self.group);
         let (base, reason) = match mark.filter(|_| has_synced(self.group)) {
             Some(mark) => (
@@ -278,7 +373,7 @@ impl Recovery<'_> {
             let len = file.len().map_err(|error| LogError::io("measure", &path, error))?;
             segments.push(Arc::new(match Some(base) == last {
                 true => Segment::active(*base, file, len, LiveIndex::new(*base)),
-                false => Segment::sealed(*base, file, len),
+                false => Segment::sealed(*base, file, len, self.group.cleaned.get(base).copied()),
             }));
         }
         Ok(segments)
@@ -299,6 +394,13 @@ impl Recovery<'_> {
             .unwrap_or_default();
         if let Some(first) = self.group.entries.first() {
             epochs.truncate_from_end(first.next_offset);
+        }
+        // Where the cleaner has been the journal knows them all.
+        if let Some(first) = self.group.epochs.first() {
+            epochs.truncate_from_end(first.start);
+        }
+        for epoch in &self.group.epochs {
+            epochs.assign(epoch.term as i32, epoch.start);
         }
         // What expired took its entries along; the anchor knows the term in which the log begins.
         if let Some((&base, anchor)) = self.group.anchors.first_key_value()
@@ -356,6 +458,7 @@ impl Recovery<'_> {
             drop_entries_from,
             damage: None,
             cut_bytes,
+            is_replaced: self.group.replacing.is_some(),
         })
     }
 

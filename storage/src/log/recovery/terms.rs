@@ -9,7 +9,13 @@ pub(in crate::log) fn has_dropped(group: &GroupState) -> bool {
     !has_first && !group.anchors.is_empty()
 }
 
-/// Where a log begins by the journal alone.
+/// Where a log begins by the journal alone. The cleaner leaves that as it is, and lets Raft begin later.
+pub(in crate::log) fn log_start(group: &GroupState) -> i64 {
+    let first = group.cleaned.keys().next();
+    first.copied().unwrap_or_else(|| start(group))
+}
+
+/// Where Raft's log begins by the journal alone.
 pub(in crate::log) fn start(group: &GroupState) -> i64 {
     let anchors = group.anchors.keys();
     anchors.copied().next().filter(|_| has_dropped(group)).unwrap_or(0)
@@ -31,7 +37,8 @@ pub(in crate::log) fn synced_mark(group: &GroupState) -> Option<SyncedMark> {
 
 /// Whether the mark vouches for any batch, or for a segment that is not the first.
 pub(in crate::log) fn has_synced(group: &GroupState) -> bool {
-    synced_mark(group).is_some_and(|mark| mark.position > 0 || mark.next_offset != start(group))
+    !group.cleaned.is_empty()
+        || synced_mark(group).is_some_and(|mark| mark.position > 0 || mark.next_offset != start(group))
 }
 
 /// The term of the batch at `offset`, as far as the journal still knows.
@@ -40,7 +47,11 @@ pub(in crate::log) fn term_at(group: &GroupState, offset: i64) -> Option<u64> {
     if let Some(last) = begun.checked_sub(1) {
         return Some(group.entries[last].term);
     }
+    let begun = group.epochs.partition_point(|epoch| epoch.start <= offset);
     let (&base, anchor) = group.anchors.first_key_value()?;
+    if let Some(last) = begun.checked_sub(1).filter(|_| offset < base) {
+        return Some(group.epochs[last].term);
+    }
     (has_dropped(group) && base <= offset).then_some(anchor.term_before)
 }
 

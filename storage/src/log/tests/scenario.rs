@@ -111,6 +111,9 @@ pub(super) fn open(disk: &SimulatedDisk, config: &Arc<LogConfig>, now_ms: i64) -
         if let Some(from_index) = recovered.drop_entries_from {
             journal.append(&[(GROUP, Record::Cut { from_index })])?;
         }
+        if recovered.is_replaced {
+            journal.append(&[(GROUP, Record::CleanedInPlace)])?;
+        }
         journal.started(&boot_id)?;
         journal.sync().map(drop)
     };
@@ -205,7 +208,11 @@ impl Scenario {
         for &timestamp in timestamps {
             builder.push(timestamp, Some(b"key"), Some(&value), &[]);
         }
-        let bytes = builder.build();
+        self.append_built(builder.build(), timestamps)
+    }
+
+    /// Appends a batch that is built, of records with these timestamps.
+    pub(super) fn append_built(&mut self, bytes: Bytes, timestamps: &[i64]) -> Result<bool, Down> {
         let header = BatchHeader::parse(&bytes).expect("just built");
         let result = self.log.append(&header, &bytes, self.term as i32, self.now_ms);
         let (is_certain, start, end, header) = match &result {
@@ -387,9 +394,7 @@ impl Scenario {
             return Ok(false);
         }
         // The log shall never begin behind what is committed.
-        let mut anchor = self.anchor(base);
-        anchor.index = anchor.index.min(self.committed);
-        anchor.term_before = self.entries[anchor.index as usize - 1].term;
+        let anchor = self.committed_anchor(base);
         let records = [
             (GROUP, Record::SyncedMark(mark(self.last(), self.log.end()))),
             (GROUP, Record::Anchor(anchor)),
@@ -418,6 +423,22 @@ impl Scenario {
         self.starts = vec![offset];
         assert_eq!(self.log.advance_start(offset), offset);
         Ok(())
+    }
+
+    /// What is to be removed later.
+    pub(super) fn put_aside(&mut self, paths: Vec<PathBuf>) {
+        self.aside.extend(paths);
+    }
+
+    /// The anchor of the segment at `base`, which may become Raft's first.
+    pub(super) fn committed_anchor(&self, base: i64) -> Anchor {
+        let mut anchor = self.anchor(base);
+        anchor.index = anchor.index.min(self.committed);
+        anchor.term_before = match anchor.index {
+            0 => 0,
+            index => self.entries[index as usize - 1].term,
+        };
+        anchor
     }
 
     pub(super) fn remove_aside(&mut self) {

@@ -11,20 +11,28 @@ use crate::time_index::{TimeEntry, TimeIndexView};
 pub(super) struct Indexes {
     offsets: Vec<OffsetEntry>,
     times: Vec<TimeEntry>,
-    has_times: bool,
+    /// What the time index ends with, −1 for nothing; `None` where there is none.
+    last_time: Option<i64>,
     newest: i64,
 }
 
 impl Indexes {
     /// A missing file is no finding: after a crash it is made when it is asked for.
-    pub(super) fn read(files: &LogFiles, base: i64, size: u64, vouched: i64, seen: &mut Verified) -> Indexes {
+    pub(super) fn read(
+        files: &LogFiles,
+        base: i64,
+        size: u64,
+        vouched: i64,
+        aside: &str,
+        seen: &mut Verified,
+    ) -> Indexes {
         let mut indexes = Indexes {
             offsets: Vec::new(),
             times: Vec::new(),
-            has_times: false,
+            last_time: None,
             newest: -1,
         };
-        let path = files.path(base, INDEX);
+        let path = files.path(base, &format!("{INDEX}{aside}"));
         if let Ok(bytes) = read_file(&*files.disk, &path) {
             match OffsetIndexView::new(base, &bytes).and_then(|view| view.sanity_check(size).map(|()| view)) {
                 Ok(view) => indexes.offsets = view.iter().take_while(|entry| entry.offset < vouched).collect(),
@@ -32,12 +40,12 @@ impl Indexes {
                 Err(_) => {}
             }
         }
-        let path = files.path(base, TIME_INDEX);
+        let path = files.path(base, &format!("{TIME_INDEX}{aside}"));
         if let Ok(bytes) = read_file(&*files.disk, &path) {
             match TimeIndexView::new(base, &bytes).and_then(|view| view.sanity_check(i64::MAX).map(|()| view)) {
                 Ok(view) => {
                     indexes.times = view.iter().take_while(|entry| entry.offset < vouched).collect();
-                    indexes.has_times = true;
+                    indexes.last_time = Some(view.last().map_or(-1, |last| last.timestamp));
                 }
                 Err(error) if vouched == i64::MAX => seen.found(&path, error.to_string()),
                 Err(_) => {}
@@ -92,13 +100,9 @@ impl Indexes {
             let reason = format!("offset {} is not in the segment", entry.offset);
             seen.found(&files.path(base, TIME_INDEX), reason);
         }
-        if is_sealed && self.has_times {
-            let path = files.path(base, TIME_INDEX);
-            let bytes = read_file(&*files.disk, &path).unwrap_or_default();
-            let last = TimeIndexView::new(base, &bytes).ok().and_then(|view| view.last());
-            if last.map_or(-1, |last| last.timestamp) != self.newest {
-                seen.found(&path, format!("it does not end with the newest time {}", self.newest));
-            }
+        if is_sealed && self.last_time.is_some_and(|last| last != self.newest) {
+            let reason = format!("it does not end with the newest time {}", self.newest);
+            seen.found(&files.path(base, TIME_INDEX), reason);
         }
     }
 }

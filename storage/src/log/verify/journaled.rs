@@ -1,6 +1,8 @@
 //! What the journal says of a log: where it begins, how far it was synced, and in which term each batch was written.
 
-use super::super::recovery::{StopKind, has_dropped, has_synced, start, synced_mark, term_at};
+use super::super::files::{CLEANED, LOG, parse_name};
+use super::super::recovery::{StopKind, has_dropped, has_synced, log_start, start, synced_mark, term_at};
+use crate::disk::Entry;
 use crate::journal::{GroupState, SyncedMark};
 use crate::record_batch::BatchHeader;
 
@@ -12,9 +14,26 @@ pub(super) struct Journaled<'a> {
 }
 
 impl Journaled<'_> {
+    /// Takes a segment that the cleaner has written, and that waits to be put in its place, for what it replaces: the next
+    /// start goes on with that. Answers its base offset where it waits.
+    pub(super) fn replace(&self, entries: &[Entry], bases: &mut Vec<i64>) -> Option<i64> {
+        let cleaned = self.group.cleaned.get(&self.group.replacing?)?;
+        let (base, end) = (cleaned.base_offset, cleaned.end_offset);
+        bases.retain(|&other| !(base < other && other < end));
+        let aside = format!("{LOG}.{CLEANED}");
+        let waits = entries
+            .iter()
+            .any(|entry| parse_name(&entry.name) == Some((base, &aside)));
+        if waits && !bases.contains(&base) {
+            bases.push(base);
+            bases.sort_unstable();
+        }
+        waits.then_some(base)
+    }
+
     /// Drops the segments that retention was removing: the next start goes on with that.
     pub(super) fn drop_expired(&self, bases: &mut Vec<i64>) {
-        let start = start(self.group);
+        let start = log_start(self.group);
         if has_dropped(self.group) && bases.contains(&start) {
             bases.retain(|&base| base >= start);
         }
@@ -22,7 +41,7 @@ impl Journaled<'_> {
 
     /// Where the log must begin: nowhere, where nothing of it was synced.
     pub(super) fn start(&self) -> Option<i64> {
-        has_synced(self.group).then(|| start(self.group))
+        has_synced(self.group).then(|| log_start(self.group))
     }
 
     /// The mark, where it vouches for anything.

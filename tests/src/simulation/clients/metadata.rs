@@ -29,6 +29,7 @@ use super::super::invariants::METADATA;
 use super::super::report::{Broken, broken};
 use super::super::settings::{SimulatedSchema, controller_settings};
 use super::super::world::World;
+use super::compacted::is_compacted;
 
 const WRITABLE: &str = "a topic answered as created takes batches at once";
 const MAX_PARTITIONS: i32 = 4;
@@ -122,12 +123,18 @@ impl World {
             partitions: 2,
             configs: none,
             also: Some("w0".into()),
+        })?;
+        self.change(Change::Create {
+            name: "c0".into(),
+            partitions: 2,
+            configs: Overrides::from([("segment.bytes".into(), "800".into())]),
+            also: None,
         })
     }
 
     /// One request of the metadata client.
     pub(crate) fn change_metadata(&mut self) -> Result<(), Broken> {
-        let names = ["t0", "t1", "t2", "t3", "w0", "w1"];
+        let names = ["t0", "t1", "t2", "t3", "w0", "w1", "c0", "c1"];
         let name = names[self.random.below(names.len() as u64) as usize].to_string();
         let change = match self.random.below(10) {
             0..=2 => {
@@ -165,7 +172,18 @@ impl World {
             ("index.interval.bytes", &["1", "150", "1000"]),
             ("write.caching", &["true", "false"]),
         ];
-        let usable = if topic.starts_with('w') { choices } else { &choices[..5] };
+        let of_compacted: &[(&str, &[&str])] = &[
+            ("cleanup.policy", &["compact", "compact", "compact,delete", "delete"]),
+            ("retention.bytes", &["-1", "1500", "6000"]),
+            ("segment.bytes", &["600", "1500", "4000"]),
+            ("segment.ms", &["2000", "60000"]),
+            ("min.compaction.lag.ms", &["0", "0", "1000"]),
+        ];
+        let usable = match () {
+            () if is_compacted(topic) => of_compacted,
+            () if topic.starts_with('w') => choices,
+            () => &choices[..5],
+        };
         let (property, values) = usable[self.random.below(usable.len() as u64) as usize];
         let value = (!self.random.percent(15)).then(|| values[self.random.below(values.len() as u64) as usize]);
         (property.to_string(), value.map(ToString::to_string))

@@ -1,5 +1,6 @@
 //! Clients: each remembers what it sent and what it was told.
 
+pub(crate) mod compacted;
 pub(crate) mod consumer;
 mod delete_records;
 pub(crate) mod groups;

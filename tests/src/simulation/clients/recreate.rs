@@ -2,6 +2,7 @@
 
 use super::super::report::Broken;
 use super::super::world::World;
+use super::compacted::is_compacted;
 use super::metadata::Change;
 use broker::controller::image::Overrides;
 
@@ -67,6 +68,13 @@ impl World {
     }
 
     fn write_to(&mut self, topic: &str) -> Result<(), Broken> {
+        if is_compacted(topic) {
+            let partitions = self.compacted_partitions().into_iter().filter(|it| &*it.topic == topic);
+            for partition in partitions.collect::<Vec<_>>() {
+                self.produce_keyed_to(&partition)?;
+            }
+            return self.compact();
+        }
         let open = self.user_partitions().into_iter();
         let partitions: Vec<_> = open.filter(|partition| &*partition.topic == topic).collect();
         for _ in 0..self.random.below(6) {

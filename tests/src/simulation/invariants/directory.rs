@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broker::node::{Partition, topic_id};
-use storage::log::{DELETED, LOG, PARTITION_METADATA, SNAPSHOT, is_own_name, parse_name};
+use storage::log::{CLEANED, DELETED, LOG, PARTITION_METADATA, SNAPSHOT, is_own_name, parse_name};
 
 use super::super::report::{Broken, broken};
 use super::super::world::World;
@@ -16,7 +16,7 @@ impl World {
         if self.is_troubled() || self.is_stopped() {
             return Ok(());
         }
-        for partition in self.user_partitions() {
+        for partition in self.user_partitions().into_iter().chain(self.compacted_partitions()) {
             if partition.out_of_service().is_none() && !self.is_flipped(&partition) {
                 self.check_directory(&partition)?;
             }
@@ -32,7 +32,11 @@ impl World {
         };
         self.report.checked(OWN_FILES);
         let bases: Vec<i64> = reader.segments().iter().map(|segment| segment.base_offset()).collect();
+        // What retention has removed meanwhile may still be on its way.
+        let cleaning = self.running.as_ref().and_then(|running| running.cleaning.as_ref());
+        let is_cleaned = cleaning.is_some_and(|round| round.partition().id == partition.id);
         let is_own = |name: &str| match parse_name(name) {
+            Some((_, suffix)) if suffix.ends_with(CLEANED) => is_cleaned,
             Some((_, suffix)) if suffix.ends_with(DELETED) => true,
             Some((offset, suffix)) if suffix.starts_with(SNAPSHOT) => offset <= reader.end_offset(),
             Some((base, _)) => bases.contains(&base),

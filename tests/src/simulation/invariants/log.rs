@@ -293,6 +293,7 @@ impl World {
         let image = node.image();
         let ids: BTreeSet<_> = image.topics().map(|topic| topic.id).collect();
         self.partitions.retain(|id, _| ids.contains(&id.topic_id));
+        self.compacted.retain(|id, _| ids.contains(&id.topic_id));
         let gone = |id: &storage::journal::GroupId| !ids.contains(&id.topic_id);
         self.producers.iter_mut().for_each(|producer| producer.leave_all(&gone));
     }

@@ -1,5 +1,6 @@
 //! What must hold, by its number among the design's invariants where it has one.
 
+mod compacted;
 mod directory;
 mod log;
 mod lookup;

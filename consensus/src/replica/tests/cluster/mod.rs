@@ -8,6 +8,7 @@
 
 #![allow(clippy::print_stdout, reason = "a failed run says its seed, a good one its faults")]
 
+mod cleaned;
 mod history;
 mod members;
 mod network;

@@ -140,11 +140,13 @@ impl Node {
             return false;
         }
         self.synced_end = end;
+        let seen = replica.reader().first_uncleaned();
         self.process = Some(Process {
             journal,
             replica,
             flight: None,
-            seen: 0,
+            // What was cleaned is not what it was.
+            seen,
         });
         true
     }
@@ -321,6 +323,13 @@ impl Node {
         let _ = process.journal.append_lazily(&records, now_ms);
     }
 
+    /// Cleans what lies below `stable_end`, in closed segments; whether there was anything.
+    pub(super) fn clean(&mut self, stable_end: i64) -> bool {
+        let Some(process) = &mut self.process else { return false };
+        let (replica, journal) = (&mut process.replica, &process.journal);
+        super::super::clean::clean(replica, journal, &self.disk, stable_end, usize::MAX).is_some()
+    }
+
     pub(super) fn take_outbound(&mut self) -> Vec<PeerMessage> {
         if self.is_lost() {
             return Vec::new();
@@ -383,16 +392,29 @@ impl Node {
         Some(mark.offset)
     }
 
-    /// All batches, one behind the other.
-    pub(super) fn content(&self) -> Vec<u8> {
+    /// All batches from the one at `from` on, one behind the other.
+    pub(super) fn content(&self, from: i64) -> Vec<u8> {
         let reader = self.process.as_ref().expect("it is up").replica.reader();
         let mut content = Vec::new();
         for segment in reader.segments().iter() {
-            let start = content.len();
-            content.resize(start + segment.size() as usize, 0);
-            storage::disk::read_exact_at(&**segment.file(), &mut content[start..], 0).expect("the disk reads");
+            let mut walk = HeaderWalk::new(segment.file().clone(), 0, segment.size());
+            while let Step::Batch { position, header } = walk.step().expect("the disk reads") {
+                if header.base_offset < from {
+                    continue;
+                }
+                let start = content.len();
+                content.resize(start + header.size(), 0);
+                let batch = &mut content[start..];
+                storage::disk::read_exact_at(&**segment.file(), batch, position).expect("the disk reads");
+            }
         }
         content
+    }
+
+    /// Below this it has cleaned its log.
+    pub(super) fn first_uncleaned(&self) -> i64 {
+        let process = self.process.as_ref();
+        process.map_or(0, |process| process.replica.reader().first_uncleaned())
     }
 
     /// Where each leader epoch ends.

@@ -149,7 +149,9 @@ impl World {
             );
             self.run_until(self.now + 50);
         }
-        let contents: Vec<_> = self.nodes.iter().map(Node::content).collect();
+        // Of what was cleaned each has what its own rounds have left.
+        let from = self.nodes.iter().map(Node::first_uncleaned).max().unwrap_or(0);
+        let contents: Vec<_> = self.nodes.iter().map(|node| node.content(from)).collect();
         for node in 1..self.nodes.len() {
             assert!(
                 contents[0] == contents[node],
