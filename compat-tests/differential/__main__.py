@@ -30,6 +30,9 @@ def main() -> int:
     try:
         with brokers.Kafka(directory / "kafka", settings) as kafka, brokers.Weir(directory / "weir", settings) as weir:
             code = _run(options, kafka.bootstrap, weir.bootstrap)
+            # Thousands of partitions take a long time to close, and nobody looks at them again.
+            kafka.kill()
+            weir.kill()
     except Failure as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2

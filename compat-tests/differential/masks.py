@@ -36,7 +36,7 @@ RUN_MS = 3_000_000
 
 # API and field of lists that have no order.
 UNORDERED = {("JoinGroup", "Members"), ("DescribeGroups", "Members"), ("ListGroups", "Groups"), ("Metadata", "Topics"),
-             ("Metadata", "Brokers"), ("DescribeLogDirs", "Topics"), ("DescribeLogDirs", "Partitions"),
+             ("Metadata", "Brokers"), ("ElectLeaders", "ReplicaElectionResults"), ("DescribeLogDirs", "Topics"), ("DescribeLogDirs", "Partitions"),
              ("ListConfigResources", "ConfigResources"), ("DescribeProducers", "ActiveProducers"),
              ("Produce", "Responses"), ("Produce", "PartitionResponses"), ("Fetch", "Partitions"), ("ListOffsets", "Partitions"),
              ("OffsetForLeaderEpoch", "Partitions"), ("OffsetCommit", "Topics"), ("OffsetCommit", "Partitions"), ("OffsetFetch", "Topics"), ("OffsetFetch", "Partitions"), ("CreateTopics", "Topics"),
@@ -107,10 +107,12 @@ class _Masks:
             return self._list(api, key, value)
         if key in IDS:
             return self._id(IDS[key], value)
-        if key in OWN or ((api, key) in OWN_OF and value > 0):
+        if key in OWN:
             return "(own)"
         if key in TEXTS:
             return "(text)" if value else value
+        if (api, key) in OWN_OF:
+            return "(own)" if value > 0 else value
         if key in EPOCHS and isinstance(value, int) and value >= 0:
             return value - self._run.first_epoch
         if isinstance(value, str):
@@ -126,7 +128,7 @@ class _Masks:
         return names.setdefault(value, f"({kind} {len(names) + 1})")
 
     def _list(self, api: str, key: str, values: list) -> Any:
-        values = [value for value in values if not self._foreign(value)]
+        values = [value for value in values if not self._foreign(api, value)]
         if (api, key) in UNORDERED:
             values = sorted(values, key=self._order)
         if (api, key) in KEYED and all(isinstance(value, dict) for value in values):
@@ -147,12 +149,14 @@ class _Masks:
         return repr({key: self._names.get(IDS[key], {}).get(each, "") if key in IDS else each
                      for key, each in value.items()})
 
-    def _foreign(self, value: Any) -> bool:
-        """Whether an element of a list is about another sequence's topic or group."""
+    def _foreign(self, api: str, value: Any) -> bool:
+        """Whether an element of a list is about another sequence's topic or group, or the size of what all share."""
         if not isinstance(value, dict):
             return False
         for key in _NAMES:
             name = value.get(key)
+            if api == "DescribeLogDirs" and isinstance(name, str) and name.startswith("__"):
+                return True
             if isinstance(name, str) and name.startswith(self._run.token) and not name.startswith(self._run.prefix):
                 return True
         return False
