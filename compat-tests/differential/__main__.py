@@ -30,6 +30,9 @@ def main() -> int:
     try:
         with brokers.Kafka(directory / "kafka", settings) as kafka, brokers.Weir(directory / "weir", settings) as weir:
             code = _run(options, kafka.bootstrap, weir.bootstrap)
+            # Thousands of partitions take a long time to close, and nobody looks at them again.
+            kafka.kill()
+            weir.kill()
     except Failure as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
@@ -82,7 +85,8 @@ def _random(options: argparse.Namespace, recording: runner.Recording, targets: l
     print(f"seed {seed}, from {options.start}", flush=True)
     lacking = frozenset(recording.versions) - frozenset(
         runner.open_recording("%s:%d" % targets[1].address, targets[1].schemas, "").versions)
-    tally, begin, told, broken = random_sequences.Tally(everything=options.everything), time.monotonic(), time.monotonic(), 0
+    tally, broken = random_sequences.Tally(everything=options.everything), 0
+    begin = told = time.monotonic()
     for instance, (one, other), _ in runner.run(
             random_sequences.blocks(seed, options.start, options.random, lacking), targets, options.workers):
         if problem := runner.stopped(one):
@@ -98,7 +102,8 @@ def _random(options: argparse.Namespace, recording: runner.Recording, targets: l
             print(f"{told - begin:.0f} s: {tally.summary()}", flush=True)
     for line in [] if options.each else show.summary(difference for _, difference in tally.differences):
         print(f"DIFF {line}")
-    print(f"seed {seed}: {tally.summary()}, {len(tally.apis)} pairs of API and version, in {time.monotonic() - begin:.0f} s")
+    print(f"seed {seed}: {tally.summary()}, {len(tally.apis)} pairs of API and version, "
+          f"in {time.monotonic() - begin:.0f} s")
     return 1 if tally.differences or broken else 0
 
 

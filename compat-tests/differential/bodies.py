@@ -54,9 +54,9 @@ def list_offsets(topic: Topic, partitions: Iterable[int], timestamp: int, isolat
             for index in partitions]}]}
 
 
-def create_topic(name: str | None, partitions: int = 1, replication: int = 1, configs: dict[str, str | None] | None = None,
-                 assignments: dict[int, list[int]] | None = None, validate_only: bool = False,
-                 timeout: int = 30_000) -> Message:
+def create_topic(name: str | None, partitions: int = 1, replication: int = 1,
+                 configs: dict[str, str | None] | None = None, assignments: dict[int, list[int]] | None = None,
+                 validate_only: bool = False, timeout: int = 30_000) -> Message:
     return {"timeoutMs": timeout, "validateOnly": validate_only, "Topics": [
         {"Name": name, "NumPartitions": partitions, "ReplicationFactor": replication,
          "Assignments": [{"PartitionIndex": index, "BrokerIds": brokers}
@@ -78,7 +78,7 @@ def alter_config(kind: int, name: str, values: dict[str, str | None], operation:
 
 
 def subscription(*topics: str, user_data: bytes = b"") -> bytes:
-    """A consumer's metadata in JoinGroup, version 0. Kafka never answers a join whose metadata cannot be read as this."""
+    """A consumer's metadata in JoinGroup, version 0. Kafka never answers a join whose metadata is anything else."""
     names = b"".join(struct.pack(">h", len(name)) + name.encode() for name in topics)
     return struct.pack(">hi", 0, len(topics)) + names + struct.pack(">i", len(user_data)) + user_data
 
@@ -86,9 +86,10 @@ def subscription(*topics: str, user_data: bytes = b"") -> bytes:
 def join(group: str, member: str = "", *, protocols: dict[str, bytes] | None = None, kind: str = "consumer",
          session: int = 30_000, rebalance: int = 30_000, instance: str | None = None,
          reason: str | None = None) -> Message:
+    offered = {"range": subscription()} if protocols is None else protocols
     return {"GroupId": group, "MemberId": member, "SessionTimeoutMs": session, "RebalanceTimeoutMs": rebalance,
             "GroupInstanceId": instance, "ProtocolType": kind, "Reason": reason, "Protocols": [
-                {"Name": name, "Metadata": metadata} for name, metadata in ({"range": subscription()} if protocols is None else protocols).items()]}
+                {"Name": name, "Metadata": metadata} for name, metadata in offered.items()]}
 
 
 def sync(group: str, generation: int, member: str, assignments: dict[str, bytes] | None = None, *,
@@ -108,7 +109,8 @@ def leave(group: str, member: str, instance: str | None = None, reason: str | No
 
 
 def commit(group: str, topic: Topic, offsets: dict[int, int], *, generation: int = -1, member: str = "",
-           instance: str | None = None, metadata: str | None = "", leader_epoch: int = -1, retention: int = -1) -> Message:
+           instance: str | None = None, metadata: str | None = "", leader_epoch: int = -1,
+           retention: int = -1) -> Message:
     return {"GroupId": group, "GenerationIdOrMemberEpoch": generation, "MemberId": member, "GroupInstanceId": instance,
             "RetentionTimeMs": retention, "Topics": [{"Name": topic.name, "TopicId": topic.id, "Partitions": [
                 {"PartitionIndex": index, "CommittedOffset": offset, "CommittedLeaderEpoch": leader_epoch,

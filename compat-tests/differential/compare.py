@@ -35,7 +35,8 @@ def compare(sequence: str, version: int | None, kafka: list[dict], weir: list[di
 
     for entry in range(max(len(kafka), len(weir))):
         if entry >= len(kafka) or entry >= len(weir):
-            add(entry, "(exchange)", *(side[entry]["outcome"] if entry < len(side) else ABSENT for side in (kafka, weir)))
+            add(entry, "(exchange)",
+                *(side[entry]["outcome"] if entry < len(side) else ABSENT for side in (kafka, weir)))
             break
         one, other = kafka[entry], weir[entry]
         if (one["api"], one["version"]) != (other["api"], other["version"]):

@@ -48,8 +48,8 @@ class Coverage:
     def page(self, keys: dict[str, int]) -> str:
         """COVERAGE.md; `keys` are the numbers of the APIs."""
         lines = ["# Error codes provoked", "",
-                 "Generated from Apache Kafka's answers (`differential/coverage.py`): for each API and version the codes that",
-                 "it answered, and the sequence that provoked each first.", "",
+                 "Generated from Apache Kafka's answers (`differential/coverage.py`): for each API and version the codes",
+                 "that it answered, and the sequence that provoked each first.", "",
                  f"{len(self._sequences)} sequences in {self._runs} runs.", "",
                  "| API | code | versions | sequence |", "|---|---|---|---|"]
         for (api, code), versions in sorted(self._seen.items(), key=lambda item: (keys[item[0][0]], item[0][1])):

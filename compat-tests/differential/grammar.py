@@ -61,7 +61,8 @@ def _batch(s: State, topic: PoolTopic, index: int, count: int, producer: Produce
         epoch += s.pick([-1, 1])
     elif not wrong:
         sequences[producer.id] = number + count
-    return batch.build(content, codec=codec, producer_id=producer.id, producer_epoch=epoch, sequence=max(number, 0), **wrong)
+    return batch.build(content, codec=codec, producer_id=producer.id, producer_epoch=epoch, sequence=max(number, 0),
+                       **wrong)
 
 
 def _record(s: State, topic: PoolTopic) -> Record:
@@ -214,7 +215,8 @@ def join(s: State) -> None:
         protocols["roundrobin"] = bodies.subscription(*topics)
     answer = s.talk.send("JoinGroup", bodies.join(group.name, group.member, protocols=protocols), version=version)
     if answer.get("ErrorCode") == 79:
-        answer = s.talk.send("JoinGroup", bodies.join(group.name, answer["MemberId"], protocols=protocols), version=version)
+        answer = s.talk.send("JoinGroup", bodies.join(group.name, answer["MemberId"], protocols=protocols),
+                             version=version)
     if answer.get("ErrorCode") == 0:
         group.member, group.generation, group.synced = answer["MemberId"], answer["GenerationId"], False
         if s.random.random() < 0.95:
@@ -223,8 +225,8 @@ def join(s: State) -> None:
 
 def _sync(s: State, group: Group) -> None:
     version = s.version("SyncGroup")
-    answer = s.talk.send("SyncGroup", bodies.sync(group.name, group.generation, group.member, {group.member: s.bytes(20)}),
-                         version=version)
+    body = bodies.sync(group.name, group.generation, group.member, {group.member: s.bytes(20)})
+    answer = s.talk.send("SyncGroup", body, version=version)
     group.synced = answer.get("ErrorCode") == 0
 
 

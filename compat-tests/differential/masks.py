@@ -1,8 +1,8 @@
 """What may differ between two brokers that do the same: all of it is here.
 
-Ids, ports and times are replaced by what they stand for; the same id in two places gets the same name, so that which id
-stands where is compared. Of texts only whether there is one is compared. Lists without an order of their own are sorted,
-long ones with a key become dicts, and what belongs to other sequences is left out of lists of everything.
+Ids, ports and times are replaced by what they stand for; the same id in two places gets the same name, so that which
+id stands where is compared. Of texts only whether there is one is compared. Lists without an order of their own are
+sorted, long ones with a key become dicts, and what belongs to other sequences is left out of lists of everything.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ IDS = {"MemberId": "member", "Leader": "member", "TopicId": "topic id", "Produce
 UNNAMED_IDS = (None, "", 0, -1, ZERO_UUID)
 
 # Where the broker is and what it calls itself.
-OWN = {"Port", "ClusterId", "FinalizedFeaturesEpoch", "ReplicaDirectoryId", "LogDir", "TotalBytes", "UsableBytes", "SubscriptionId"}
+OWN = {"Port", "ClusterId", "FinalizedFeaturesEpoch", "ReplicaDirectoryId", "LogDir", "TotalBytes", "UsableBytes",
+       "SubscriptionId"}
 
 # API and field: offsets and epochs of the metadata, which each broker keeps in its own way.
 OWN_OF = {("DescribeQuorum", "HighWatermark"), ("DescribeQuorum", "LogEndOffset"), ("DescribeQuorum", "LeaderEpoch")}
@@ -35,13 +36,16 @@ CLOCKS = {"LogAppendTimeMs", "Timestamp", "BaseTimestamp", "MaxTimestamp", "Last
 RUN_MS = 3_000_000
 
 # API and field of lists that have no order.
-UNORDERED = {("JoinGroup", "Members"), ("DescribeGroups", "Members"), ("ListGroups", "Groups"), ("Metadata", "Topics"),
-             ("Metadata", "Brokers"), ("DescribeLogDirs", "Topics"), ("DescribeLogDirs", "Partitions"),
-             ("ListConfigResources", "ConfigResources"), ("DescribeProducers", "ActiveProducers"),
-             ("Produce", "Responses"), ("Produce", "PartitionResponses"), ("Fetch", "Partitions"), ("ListOffsets", "Partitions"),
-             ("OffsetForLeaderEpoch", "Partitions"), ("OffsetCommit", "Topics"), ("OffsetCommit", "Partitions"), ("OffsetFetch", "Topics"), ("OffsetFetch", "Partitions"), ("CreateTopics", "Topics"),
-             ("DeleteTopics", "Responses"), ("IncrementalAlterConfigs", "Responses"), ("AlterConfigs", "Responses"),
-             ("DescribeConfigs", "Results"), ("DescribeGroups", "Groups"), ("DeleteGroups", "Results")}
+UNORDERED = {("JoinGroup", "Members"), ("DescribeGroups", "Members"), ("DescribeGroups", "Groups"),
+             ("ListGroups", "Groups"), ("Metadata", "Topics"), ("Metadata", "Brokers"),
+             ("ElectLeaders", "ReplicaElectionResults"), ("DescribeLogDirs", "Topics"),
+             ("DescribeLogDirs", "Partitions"), ("ListConfigResources", "ConfigResources"),
+             ("DescribeProducers", "ActiveProducers"), ("Produce", "Responses"), ("Produce", "PartitionResponses"),
+             ("Fetch", "Partitions"), ("ListOffsets", "Partitions"), ("OffsetForLeaderEpoch", "Partitions"),
+             ("OffsetCommit", "Topics"), ("OffsetCommit", "Partitions"), ("OffsetFetch", "Topics"),
+             ("OffsetFetch", "Partitions"), ("CreateTopics", "Topics"), ("DeleteTopics", "Responses"),
+             ("IncrementalAlterConfigs", "Responses"), ("AlterConfigs", "Responses"), ("DescribeConfigs", "Results"),
+             ("DeleteGroups", "Results")}
 
 # API and field of lists that are compared by key: the field that is their key.
 KEYED = {("ApiVersions", "ApiKeys"): "ApiKey", ("ApiVersions", "SupportedFeatures"): "Name",
@@ -107,10 +111,12 @@ class _Masks:
             return self._list(api, key, value)
         if key in IDS:
             return self._id(IDS[key], value)
-        if key in OWN or ((api, key) in OWN_OF and value > 0):
+        if key in OWN:
             return "(own)"
         if key in TEXTS:
             return "(text)" if value else value
+        if (api, key) in OWN_OF:
+            return "(own)" if value > 0 else value
         if key in EPOCHS and isinstance(value, int) and value >= 0:
             return value - self._run.first_epoch
         if isinstance(value, str):
@@ -126,7 +132,7 @@ class _Masks:
         return names.setdefault(value, f"({kind} {len(names) + 1})")
 
     def _list(self, api: str, key: str, values: list) -> Any:
-        values = [value for value in values if not self._foreign(value)]
+        values = [value for value in values if not self._foreign(api, value)]
         if (api, key) in UNORDERED:
             values = sorted(values, key=self._order)
         if (api, key) in KEYED and all(isinstance(value, dict) for value in values):
@@ -147,18 +153,20 @@ class _Masks:
         return repr({key: self._names.get(IDS[key], {}).get(each, "") if key in IDS else each
                      for key, each in value.items()})
 
-    def _foreign(self, value: Any) -> bool:
-        """Whether an element of a list is about another sequence's topic or group."""
+    def _foreign(self, api: str, value: Any) -> bool:
+        """Whether an element of a list is about another sequence's topic or group, or the size of what all share."""
         if not isinstance(value, dict):
             return False
         for key in _NAMES:
             name = value.get(key)
+            if api == "DescribeLogDirs" and isinstance(name, str) and name.startswith("__"):
+                return True
             if isinstance(name, str) and name.startswith(self._run.token) and not name.startswith(self._run.prefix):
                 return True
         return False
 
     def _batch(self, fields: dict[str, Any]) -> Any:
-        """A batch whose timestamps or producer id come from the broker has a CRC of its own; whether it is right counts."""
+        """A batch with timestamps or a producer id of the broker has a CRC of its own; whether it is right counts."""
         if "PartialBytes" in fields:
             return "(part of a batch)"
         fields = dict(fields)

@@ -37,8 +37,8 @@ class Block:
 def blocks(seed: int, first: int, count: int, lacking: frozenset[str] = frozenset()) -> list[Instance]:
     """The blocks that hold these random sequences."""
     numbers = range(first // BLOCK, -(-(first + count) // BLOCK))
-    return [Instance(Sequence(f"random.{seed}.{number}", _run, None, None, Block(seed, number, lacking), True, False, False),
-                     None) for number in numbers]
+    return [Instance(Sequence(f"random.{seed}.{number}", _run, None, None, Block(seed, number, lacking), True, False,
+                              False), None) for number in numbers]
 
 
 def _run(t: Talk, block: Block) -> None:
@@ -101,8 +101,8 @@ class Tally:
     def summary(self) -> str:
         share = 100 * self.succeeded / self.sequences if self.sequences else 0
         compared = f", {self.compared} compared, {self.left_out} left out after a difference" if self.compared else ""
-        return (f"{self.sequences} random sequences with {self.requests} requests, {self.succeeded} without an error on Kafka "
-                f"({share:.0f} %){compared}")
+        return (f"{self.sequences} random sequences with {self.requests} requests, {self.succeeded} without an error on "
+                f"Kafka ({share:.0f} %){compared}")
 
 
 def _split(transcript: list[Exchange]) -> list[list[Exchange]]:
@@ -124,4 +124,5 @@ def _sequence_of(transcript: list[Exchange], entry: int) -> int:
 def _succeeded(exchange: Exchange) -> bool:
     if exchange.api == BEGIN:
         return True
-    return exchange.outcome == ANSWER and all(code in _NO_FAILURE for code in coverage.codes(dict(exchange.answer or {})))
+    codes = coverage.codes(dict(exchange.answer or {}))
+    return exchange.outcome == ANSWER and all(code in _NO_FAILURE for code in codes)

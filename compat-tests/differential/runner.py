@@ -66,7 +66,7 @@ def instances(filters: list[str], versions: dict[str, tuple[int, int]]) -> list[
 
 
 def target(kind: str, bootstrap: str, schemas: Schemas, recording: Recording) -> Target:
-    """A broker that is asked what the recording's was (or will be) asked, ready for it: its topic of groups is there."""
+    """A broker that is asked what the recording's was (or will be) asked, ready: its topic of groups is there."""
     host, port = bootstrap.rsplit(":", 1)
     aim = Target(kind, (host, int(port)), schemas, recording.versions, recording.token, recording.now)
     talk = Talk(aim, Instance(next(iter(ALL.values())), None))

@@ -1,9 +1,9 @@
 """A codec interpreted from Kafka's own message schemas, which lie as JSON in the kafka-clients jar.
 
-It shares nothing with any broker's code. Messages are dicts with the schemas' field names (`{"Topics": [{"Name": "t"}]}`).
-Encoding leaves out fields that the version lacks, fills in defaults, and lets null pass everywhere, so that wrong
-requests can be sent; a name that no version has is a mistake of the caller. Each pair of message and version is compiled
-once to closures.
+It shares nothing with any broker's code. Messages are dicts with the schemas' field names, as in
+`{"Topics": [{"Name": "t"}]}`. Encoding leaves out fields that the version lacks, fills in defaults, and lets null pass
+everywhere, so that wrong requests can be sent; a name that no version has is a mistake of the caller. Each pair of
+message and version is compiled once to closures.
 """
 
 import functools
@@ -227,8 +227,7 @@ class Schemas:
         self._keys: dict[str, int] = {}
         with zipfile.ZipFile(jar) as archive:
             for name in archive.namelist():
-                if re.fullmatch(r"common/message/\w*(Request|Response|RequestHeader|ResponseHeader|ProtocolSubscription|"
-                                r"ProtocolAssignment)\.json", name):
+                if re.fullmatch(r"common/message/\w*(Request|Response|RequestHeader|ResponseHeader)\.json", name):
                     self._add(json.loads(_without_comments(archive.read(name).decode())))
 
     def _add(self, definition: dict) -> None:
@@ -262,7 +261,8 @@ def _without_comments(text: str) -> str:
 
 def load(libs: Path) -> Schemas:
     """The schemas of the clients jar in a folder of Kafka's jars."""
-    jars = [jar for jar in sorted(libs.glob("kafka-clients-*.jar")) if re.fullmatch(r"kafka-clients-[\d.]+\.jar", jar.name)]
+    jars = [jar for jar in sorted(libs.glob("kafka-clients-*.jar"))
+            if re.fullmatch(r"kafka-clients-[\d.]+\.jar", jar.name)]
     if not jars:
         raise SchemaError(f"no kafka-clients jar in {libs}")
     return Schemas(jars[-1])

@@ -18,7 +18,8 @@ def transcript(name: str, kafka: list[Exchange], weir: list[Exchange]) -> str:
                 exchange = side[index]
                 if broker == "kafka" or index >= len(kafka):
                     lines.append(f"#{index} {exchange.api} v{exchange.version} {_short(exchange.request)}")
-                lines.append(f"   {broker:5} {exchange.seconds:.3f} s {exchange.outcome} {exchange.detail} {_short(exchange.answer)}".rstrip())
+                lines.append(f"   {broker:5} {exchange.seconds:.3f} s {exchange.outcome} {exchange.detail} "
+                             f"{_short(exchange.answer)}")
     return "\n".join(lines)
 
 
@@ -35,7 +36,7 @@ def differences(found: Iterable[Difference]) -> list[str]:
 
 
 def summary(found: Iterable[Difference]) -> list[str]:
-    """One line for each field that differs in the same way, with the sequences in which it does; the most frequent first."""
+    """One line for each field that differs in the same way, with its sequences; the most frequent first."""
     rows: dict[str, dict[str, list]] = {}
     for one in found:
         what = f"{one.api} {one.field}: Kafka {_value(one.kafka)}, Weir {_value(one.weir)}"

@@ -1,7 +1,7 @@
 """What a sequence gets: a talk with one broker.
 
-`send` and `post` are compared; what has its own word here (`topic`, `fill`, `group`, `settle`, `ask`) prepares or waits and
-is not.
+`send` and `post` are compared; what has its own word here (`topic`, `fill`, `group`, `settle`, `ask`) prepares or waits
+and is not.
 """
 
 import os
