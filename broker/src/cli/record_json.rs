@@ -79,6 +79,10 @@ impl Text {
 
 /// A line as a record; the time of a line without one is `now_ms`.
 pub(super) fn parse(line: &[u8], now_ms: i64) -> Result<NewRecord, String> {
+    // A list would be taken for the fields in their order.
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return Err("it is no object".to_owned());
+    }
     let record: NewRecordJson = serde_json::from_slice(line).map_err(|problem| problem.to_string())?;
     let headers = record
         .headers
