@@ -9,6 +9,9 @@ use super::{Context, answer, view};
 use crate::connection::{Outcome, Request};
 use crate::controller::describe::elect_leaders;
 
+/// Before this version an answer has no error of its own.
+const ERROR_CODE_FROM: i16 = 1;
+
 pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     let body: ElectLeadersRequest = match request.decode() {
         Ok(body) => body,
@@ -18,11 +21,35 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     if let Err(close) = check_names(&context.limits, topics.map(|topic| 1 + topic.partitions.len()).sum()) {
         return close;
     }
-    let response = view::describe(context, |view| elect_leaders(view, &body));
+    let mut response = view::describe(context, |view| elect_leaders(view, &body));
     let mut partitions = response
         .replica_election_results
         .iter()
         .flat_map(|topic| &topic.partition_result);
     let failed = response.error_code != 0 || partitions.any(|partition| partition.error_code != 0);
+    if request.header.api_version < ERROR_CODE_FROM {
+        // Its partitions say what is wrong.
+        response.error_code = 0;
+    }
     answer(&request, &response, failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::test_node::TestNode;
+
+    #[tokio::test]
+    async fn a_refusal_is_answered_at_every_version() {
+        let node = TestNode::start(&[]);
+        for version in 0..=2 {
+            let request = ElectLeadersRequest::default().with_timeout_ms(0);
+            let response = node.call(version, &request).await;
+            assert_eq!(
+                response.error_code != 0,
+                version >= ERROR_CODE_FROM,
+                "version {version}"
+            );
+        }
+    }
 }

@@ -32,7 +32,7 @@ pub const CONTENDED: (u32, usize) = (6, 1024 * 1024);
 pub const OVERDRAFT: (u32, usize) = (30, 8 * 1024 * 1024);
 
 /// Of answers in memory that are too much, a connection that holds as many bytes must have so many read within the frame
-/// timeout divided as for [`OVERDRAFT`].
+/// timeout divided as for [`CONTENDED`].
 pub const LEAST_READ: u64 = 64 * 1024;
 
 /// The limits of connections. Defaults are those of the properties named.

@@ -58,7 +58,7 @@ impl<S: Service> Connection<S> {
             self.unread = Some((now, self.sent));
             return false;
         }
-        now.duration_since(since) >= tick(&self.shared.limits, OVERDRAFT.0)
+        now.duration_since(since) >= tick(&self.shared.limits, CONTENDED.0)
     }
 
     /// Whether it holds a good part of too much.
@@ -71,7 +71,7 @@ impl<S: Service> Connection<S> {
         let now = Instant::now();
         if self.holds_others_up() {
             self.unread.get_or_insert((now, self.sent));
-            let soon = now + tick(&self.shared.limits, OVERDRAFT.0);
+            let soon = now + tick(&self.shared.limits, CONTENDED.0);
             if self.timer.deadline() > soon.into() {
                 self.timer.as_mut().reset(soon.into());
             }
@@ -145,7 +145,7 @@ impl<S: Service> Connection<S> {
     fn pace(&self) -> u32 {
         match &self.charge {
             Some(charge) if charge.is_overdrawn() => OVERDRAFT.0,
-            _ if self.output.memory() + self.ready_memory >= LEAST_READ => OVERDRAFT.0,
+            _ if self.output.memory() + self.ready_memory >= LEAST_READ => CONTENDED.0,
             _ if self.frame_since.is_some() || self.held_back.is_some() || self.wait.is_some() => CONTENDED.0,
             _ => 1,
         }

@@ -1,5 +1,7 @@
 //! Every limit, reached.
 
+use std::time::Duration;
+
 use super::*;
 
 fn limits() -> Limits {
@@ -223,17 +225,39 @@ async fn slow_readers_are_bounded_together() {
     let held = gauge(&fixture, "weir_responses_in_memory_bytes ");
     assert!((6 << 20..17 << 20).contains(&held), "{held} bytes are held");
     assert!(fixture.metrics.limits.get(Limit::MaxResponseBytes) > 0);
-    let mut other = fixture.connect().await;
+    let mut other = fixture.connect_from("127.0.0.2").await;
     other.send(&frame(1, b"x")).await;
     assert_eq!(other.receive().await.0, 1);
-    for mut client in clients {
-        for i in 0..40 {
-            assert_eq!(client.receive().await.0, i);
-        }
+    let read = clients.into_iter().map(|mut client| {
+        tokio::spawn(async move {
+            for i in 0..40 {
+                assert_eq!(client.receive().await.0, i);
+            }
+        })
+    });
+    for read in read.collect::<Vec<_>>() {
+        read.await.unwrap();
     }
     fixture
         .until(|fixture| gauge(fixture, "weir_responses_in_memory_bytes ") == 0)
         .await;
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_closed_while_answers_take_too_much() {
+    let limits = Limits {
+        max_response_bytes: 2 << 20,
+        frame_timeout: Duration::from_secs(3),
+        ..limits()
+    };
+    let fixture = start(limits, ConnectionQuotas::default()).await;
+    let all: Vec<u8> = (0..40).flat_map(|i| frame(i, b"B")).collect();
+    let mut client = fixture.connect().await;
+    client.send(&all).await;
+    fixture
+        .until(|fixture| fixture.metrics.network.closed_idle.get() == 1)
+        .await;
+    assert_eq!(fixture.server.connections(), 0);
 }
 
 #[tokio::test]

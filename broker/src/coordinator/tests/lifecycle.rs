@@ -352,8 +352,8 @@ fn a_group_that_is_named_again_and_again_is_answered_as_long_as_there_is_room() 
     let request = DescribeGroupsRequest::default().with_groups(vec![group_id(GROUP); 100]);
     let groups = rig.call(6, &request).groups;
     let answered = groups.iter().take_while(|group| group.error_code == 0).count();
-    assert_eq!((answered, groups.len()), (75, 100));
-    assert_eq!(rig.context.limits.get(Limit::Answer), 25);
+    assert_eq!((answered, groups.len()), (38, 100));
+    assert_eq!(rig.context.limits.get(Limit::Answer), 62);
     let no_room = ResponseError::PolicyViolation.code();
     assert!(
         groups[answered..].iter().all(|group| group.error_code == no_room

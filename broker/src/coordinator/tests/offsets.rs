@@ -255,6 +255,6 @@ fn offsets_that_are_asked_for_again_and_again_are_answered_as_long_as_there_is_r
     assert_eq!(errors, [no_room, 0], "a partition 20,000 times is 80 MB of metadata");
     let answered = fetch(vec![group(None); 20_000]);
     let whole = answered.groups.iter().take_while(|group| group.error_code == 0).count();
-    assert!((5_000..10_000).contains(&whole), "{whole}");
+    assert!((2_500..5_000).contains(&whole), "{whole}");
     assert!(answered.groups[whole..].iter().all(|group| group.error_code == no_room));
 }
