@@ -342,6 +342,10 @@ impl Session {
             self.next_epoch + 1
         };
         self.last_used_ms = now_ms;
+        for asked in named {
+            self.put(asked);
+        }
+        // After that, as in Kafka: what is both named and forgotten is forgotten.
         for forgotten in &request.forgotten_topics_data {
             for &partition in &forgotten.partitions {
                 let topic = own(&forgotten.topic);
@@ -354,9 +358,6 @@ impl Session {
         }
         let partitions = &self.partitions;
         self.order.retain(|key| partitions.contains_key(key));
-        for asked in named {
-            self.put(asked);
-        }
         let asked = self.order.iter().filter_map(|key| self.partitions.get(key));
         asked.map(|(asked, _)| asked.clone()).collect()
     }

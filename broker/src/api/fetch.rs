@@ -33,6 +33,8 @@ use crate::wire::{Part, RequestHeader};
 const TOPIC_IDS_FROM: i16 = 13;
 /// From this version on an unfit epoch may be answered with where the logs diverge.
 const DIVERGENCE_FROM: i16 = 12;
+/// From this version on the broker that asks is named apart.
+const REPLICA_STATE_FROM: i16 = 15;
 
 /// The longest that a fetch waits, whatever it asks: what waits for ever is held for ever.
 const MAX_WAIT: Duration = Duration::from_secs(600);
@@ -73,6 +75,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
             max_bytes: (body.max_bytes.max(0) as u64).min(context.config.load().network.fetch_max_bytes as u64),
         },
         read_committed: body.isolation_level == READ_COMMITTED,
+        by_replica: replica_id(&body, version) >= 0,
         fetching,
     };
     if !fetch.may_read_from_disk(context) {
@@ -93,6 +96,15 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         let found = fetch.wait(&context, deadline, patience).await;
         fetch.answer(found)
     })
+}
+
+/// The broker that asks; negative: a consumer.
+fn replica_id(request: &FetchRequest, version: i16) -> i32 {
+    if version >= REPLICA_STATE_FROM {
+        request.replica_state.replica_id.0
+    } else {
+        request.replica_id.0
+    }
 }
 
 /// Which of the partitions do not exist: they end no waiting.
@@ -131,6 +143,8 @@ struct Fetch {
     header: RequestHeader,
     limits: Limits,
     read_committed: bool,
+    /// Whether it is a broker that asks, to replicate.
+    by_replica: bool,
     fetching: Fetching,
 }
 
@@ -227,6 +241,10 @@ impl Fetch {
             Ok(epoch) => epoch,
             Err(error) => return self.refused(partition, index, error),
         };
+        if self.by_replica {
+            // Replicas here follow by Raft: no partition has any that asks.
+            return self.refused(partition, index, ResponseError::NotLeaderOrFollower);
+        }
         // Before all that is told of the log's end: it is not where the damage begins.
         if reader.check_damage(asked.fetch_offset).is_err() {
             return self.refused(partition, index, ResponseError::KafkaStorageError);

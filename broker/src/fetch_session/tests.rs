@@ -56,6 +56,23 @@ fn a_session_remembers_what_is_fetched() {
 }
 
 #[test]
+fn what_is_named_and_forgotten_at_once_is_forgotten() {
+    let sessions = FetchSessions::new(10, 1_000);
+    sessions
+        .begin(&request(0, 0, &[(0, 5), (1, 6)]), 12, 0, |_| true, || 7)
+        .unwrap();
+    let mut both = request(7, 1, &[(1, 9), (2, 3)]);
+    both.forgotten_topics_data = vec![
+        ForgottenTopic::default()
+            .with_topic(TopicName("t".to_string().into()))
+            .with_partitions(vec![1, 2]),
+    ];
+    let left = sessions.begin(&both, 12, 1, |_| true, || 8).unwrap();
+    assert_eq!(offsets(&left), [(0, 5)]);
+    assert_eq!(sessions.partitions(), 1);
+}
+
+#[test]
 fn a_lost_or_doubled_request_is_noticed() {
     let sessions = FetchSessions::new(10, 1_000);
     sessions

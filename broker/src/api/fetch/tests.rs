@@ -117,6 +117,32 @@ async fn an_epoch_that_the_log_does_not_know_is_out_of_range() {
 }
 
 #[tokio::test]
+async fn a_broker_that_is_no_replica_is_given_nothing() {
+    let node = node().await;
+    let by = async |version: i16, id: i32| {
+        let mut request = fetch(&[("a", 0, 0)]);
+        if version < 15 {
+            request.replica_id = id.into();
+        } else {
+            request.replica_state.replica_id = id.into();
+        }
+        if version >= 13 {
+            let topics = node.context.node.topics();
+            request.topics[0].topic = name("");
+            request.topics[0].topic_id = topics.load().by_name("a").unwrap().id;
+        }
+        let response = node.call(version, &request).await;
+        let data = partitions(&response)[0].1.clone();
+        (data.error_code, data.high_watermark)
+    };
+    for version in [4, 12, 14, 15, 17] {
+        assert_eq!(by(version, 1).await, (6, -1), "{version}");
+        assert_eq!(by(version, 7).await, (6, -1), "{version}");
+        assert_eq!(by(version, -2).await, (0, 1), "{version}: a tool that looks");
+    }
+}
+
+#[tokio::test]
 async fn an_isolation_level_that_nobody_knows_is_refused() {
     let node = node().await;
     for level in [-1, 2, 7] {
