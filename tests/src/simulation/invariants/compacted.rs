@@ -145,6 +145,11 @@ impl World {
         }
         self.see_new(partition)?;
         let reader = partition.reader().clone();
+        let seen_end = self.compacted.get(&partition.id).map_or(0, |model| model.seen_end);
+        if seen_end < reader.high_watermark().offset {
+            // What is new could not be read just now.
+            return Ok(());
+        }
         let Some(batches) = self.read_batches(partition, reader.start_offset())? else {
             return Ok(());
         };
