@@ -101,6 +101,7 @@ fn topic(name: TopicName, partitions: Vec<PartitionData>) -> TopicData {
 fn refused(index: i32, error: ResponseError, message: &'static str) -> PartitionData {
     PartitionData::default()
         .with_partition_index(index)
+        .with_leader_epoch(0)
         .with_error_code(error.code())
         .with_error_message(Some(StrBytes::from_static_str(message)))
 }

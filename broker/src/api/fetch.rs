@@ -237,7 +237,8 @@ impl Fetch {
     fn read_partition(&self, partition: &Partition, asked: &Asked, left: u64, is_first: bool) -> FetchPartition {
         let index = asked.key.partition;
         let reader = partition.reader();
-        let epoch = match check_current_epoch(partition, asked.current_leader_epoch) {
+        // Kafka takes any negative epoch for none here, and only here.
+        let epoch = match check_current_epoch(partition, asked.current_leader_epoch.max(-1)) {
             Ok(epoch) => epoch,
             Err(error) => return self.refused(partition, index, error),
         };
@@ -271,6 +272,7 @@ impl Fetch {
                     epoch: known,
                     end_offset: end,
                 });
+                answer.aborted_transactions = None;
                 return answer;
             }
         }
@@ -302,6 +304,8 @@ impl Fetch {
 
     fn refused(&self, partition: &Partition, index: i32, error: ResponseError) -> FetchPartition {
         let mut answer = FetchPartition::error(index, error.code());
+        // Nothing was read: unlike for a partition that does not exist, Kafka then says nothing of transactions.
+        answer.aborted_transactions = None;
         if error == ResponseError::OffsetOutOfRange {
             answer.log_start_offset = -1;
         }

@@ -301,11 +301,12 @@ impl Work {
                 message,
                 records,
                 limit,
+                of_request,
             })) => {
                 limit.inspect(|limit| self.context.limits.reached(*limit));
                 let mut response = refused(produced.index, error, message);
                 response.record_errors = records;
-                if tells_log_start(error) {
+                if !of_request && tells_log_start(error) {
                     response.log_start_offset = partition.reader().start_offset();
                 }
                 Ok(response)
@@ -352,6 +353,7 @@ impl Work {
                     message,
                     records: Vec::new(),
                     limit: errors::limit_of_append(&error),
+                    of_request: false,
                 }));
             }
         };
@@ -393,6 +395,8 @@ struct Refusal {
     records: Vec<BatchIndexAndErrorMessage>,
     /// The limit that it has reached.
     limit: Option<Limit>,
+    /// The request is at fault, before any log is looked at.
+    of_request: bool,
 }
 
 impl From<ResponseError> for Refusal {
@@ -402,6 +406,7 @@ impl From<ResponseError> for Refusal {
             message: None,
             records: Vec::new(),
             limit: None,
+            of_request: false,
         }
     }
 }
@@ -418,6 +423,7 @@ impl From<BatchError> for Refusal {
             message: Some(error.to_string()),
             records: records.collect(),
             limit: errors::limit_of_batch(&error),
+            of_request: error.is_of_request(),
         }
     }
 }

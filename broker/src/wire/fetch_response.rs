@@ -54,7 +54,7 @@ pub struct FetchPartition {
     pub diverging_epoch: Option<EpochEndOffset>,
     /// The leader, for a client that asked the wrong broker; version 12 on.
     pub current_leader: Option<LeaderIdAndEpoch>,
-    /// `None` for read_uncommitted, but with an error.
+    /// `None` for read_uncommitted, and where nothing was read; not for a partition that does not exist.
     pub aborted_transactions: Option<Vec<AbortedTransaction>>,
     /// −1 for none; version 11 on.
     pub preferred_read_replica: i32,

@@ -172,6 +172,15 @@ pub enum BatchError {
 }
 
 impl BatchError {
+    /// Whether what was sent is not one batch of a format that the request may hold, which is seen before a log is looked
+    /// at (Kafka: `ProduceRequest.validateRecords`).
+    pub fn is_of_request(&self) -> bool {
+        matches!(
+            self,
+            Self::NoBatch { .. } | Self::SeveralBatches | Self::OldMagic { .. } | Self::ZstdNotAllowed
+        )
+    }
+
     /// Which of Kafka's errors this is.
     pub fn class(&self) -> ErrorClass {
         match self {

@@ -117,6 +117,24 @@ async fn an_epoch_that_the_log_does_not_know_is_out_of_range() {
 }
 
 #[tokio::test]
+async fn transactions_are_told_of_what_is_read_and_of_what_there_is_not() {
+    let node = node().await;
+    let aborted = async |asked: Asked<'_>, level: i8, epoch: i32| {
+        let mut request = fetch(&[asked]).with_isolation_level(level);
+        request.topics[0].partitions[0].current_leader_epoch = epoch;
+        let response = node.call(12, &request).await;
+        let data = partitions(&response)[0].1;
+        (data.error_code, data.aborted_transactions.as_ref().map(Vec::len))
+    };
+    assert_eq!(aborted(("a", 0, 0), 0, -1).await, (0, None));
+    assert_eq!(aborted(("a", 0, 0), 1, -1).await, (0, Some(0)));
+    assert_eq!(aborted(("a", 0, 0), 0, -7).await, (0, None), "any negative epoch is none");
+    assert_eq!(aborted(("a", 0, 0), 1, 1_000).await, (75, None));
+    assert_eq!(aborted(("a", 0, 99), 1, -1).await, (1, None));
+    assert_eq!(aborted(("a", 9, 0), 0, -1).await, (3, Some(0)));
+}
+
+#[tokio::test]
 async fn a_broker_that_is_no_replica_is_given_nothing() {
     let node = node().await;
     let by = async |version: i16, id: i32| {

@@ -107,4 +107,7 @@ async fn most_refusals_say_where_the_log_starts() {
     foreign[..8].copy_from_slice(&5i64.to_be_bytes());
     let answers = produce(&node, &[("a", &[(0, foreign.into())])]).await;
     assert_eq!((answers[0].1.error_code, answers[0].1.log_start_offset), (87, 0));
+    let twice = [batch(b"v").bytes, batch(b"v").bytes].concat();
+    let answers = produce(&node, &[("a", &[(0, twice.into())])]).await;
+    assert_eq!((answers[0].1.error_code, answers[0].1.log_start_offset), (87, -1));
 }
