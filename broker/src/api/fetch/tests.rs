@@ -128,7 +128,11 @@ async fn transactions_are_told_of_what_is_read_and_of_what_there_is_not() {
     };
     assert_eq!(aborted(("a", 0, 0), 0, -1).await, (0, None));
     assert_eq!(aborted(("a", 0, 0), 1, -1).await, (0, Some(0)));
-    assert_eq!(aborted(("a", 0, 0), 0, -7).await, (0, None), "any negative epoch is none");
+    assert_eq!(
+        aborted(("a", 0, 0), 0, -7).await,
+        (0, None),
+        "any negative epoch is none"
+    );
     assert_eq!(aborted(("a", 0, 0), 1, 1_000).await, (75, None));
     assert_eq!(aborted(("a", 0, 99), 1, -1).await, (1, None));
     assert_eq!(aborted(("a", 9, 0), 0, -1).await, (3, Some(0)));
