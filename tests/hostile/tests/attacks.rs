@@ -26,7 +26,7 @@ fn good_clients_do_not_notice_attacks() {
     let is_asked = |attack: &&Attack| only.is_empty() || only.split(',').any(|name| name == attack.name);
     let settings = [
         // So that both are reached within seconds.
-        ("weir.max.partitions", "3000"),
+        ("weir.max.partitions", "1000"),
         ("weir.max.producer.ids.per.partition", "20000"),
     ];
     prepare();
