@@ -37,6 +37,20 @@ class Recording:
     now: int
     first_epoch: int = 0
     transcripts: dict[str, list[Exchange]] = field(default_factory=dict)
+    # The tokens of what was run again: it needed other names.
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def of(self, instance: Instance) -> list[Exchange]:
+        """What was answered to an instance; nothing if it was not run."""
+        return self.transcripts.get(instance.name, [])
+
+    def token_of(self, instance: Instance) -> str:
+        return self.tokens.get(instance.name, self.token)
+
+    def replace(self, again: "Recording") -> None:
+        """Takes over what was run again."""
+        self.transcripts |= again.transcripts
+        self.tokens |= dict.fromkeys(again.transcripts, again.token)
 
     def save(self, path: Path) -> None:
         path.write_bytes(pickle.dumps(self))
@@ -144,9 +158,10 @@ class Verdict:
     def judge(self, instance: Instance, aim: Target, recording: Recording, kafka: list[Exchange], weir: list[Exchange]
               ) -> list[Difference]:
         """Compares one run; returns the differences that are not accepted."""
-        sides = [masks.masked(side, masks.Run(aim.token, aim.token + instance.prefix, aim.now, first_epoch,
+        sides = [masks.masked(side, masks.Run(token, token + instance.prefix, aim.now, first_epoch,
                                               instance.sequence.recompressed))
-                 for side, first_epoch in ((kafka, recording.first_epoch), (weir, aim.first_epoch))]
+                 for side, token, first_epoch in ((kafka, recording.token_of(instance), recording.first_epoch),
+                                                  (weir, aim.token, aim.first_epoch))]
         bad = []
         for difference in compare(instance.sequence.name, instance.version, *sides):
             entry = next((entry for entry in ACCEPTED if entry.covers(difference)), None)
