@@ -189,12 +189,12 @@ fn journal(choices: &mut Choices<'_>) {
     if choices.percent(80) {
         mend::journal(&mut bytes);
     }
-    let journals = STOPPED
+    let mut journals = STOPPED
         .iter()
         .map(|(path, _)| path)
         .filter(|path| path.extension().is_some_and(|kind| kind == "journal"));
     let path = journals
-        .last()
+        .next_back()
         .cloned()
         .unwrap_or_else(|| Path::new(DATA_DIR).join("journal/x"));
     let disk = disk_of(&[(path, bytes)], 1);

@@ -171,7 +171,7 @@ impl<'w, 'c, 'a> Plausible<'w, 'c, 'a> {
             "topic" if pick < 80 => word(&TOPICS[..3], self.choices),
             "topic" => word(&TOPICS, self.choices),
             // A topic to be made or a property, by the message.
-            "name" if pick % 2 == 0 => word(&TOPICS, self.choices),
+            "name" if pick.is_multiple_of(2) => word(&TOPICS, self.choices),
             "name" | "configname" => word(&NAMES, self.choices),
             "group" => word(&GROUPS, self.choices),
             "memberid" => String::new(),

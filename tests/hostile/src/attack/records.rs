@@ -101,7 +101,7 @@ pub(super) fn bombs(target: &Target<'_>) -> io::Result<()> {
     while target.goes_on() {
         let number = target.number();
         let bomb = &bombs[(number / 2 % bombs.len() as u64) as usize];
-        let topic = if number % 2 == 0 { TOPIC } else { RECOMPRESSED };
+        let topic = if number.is_multiple_of(2) { TOPIC } else { RECOMPRESSED };
         client.request(ApiKey::Produce, 7, &produce(topic, -1, bomb))?;
         client.answer_late(|| target.goes_on())?;
     }
