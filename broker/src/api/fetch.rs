@@ -244,7 +244,11 @@ impl Fetch {
         };
         if self.by_replica {
             // Replicas here follow by Raft: no partition has any that asks.
-            return self.refused(partition, index, ResponseError::NotLeaderOrFollower);
+            let refused = self.refused(partition, index, ResponseError::NotLeaderOrFollower);
+            return FetchPartition {
+                current_leader: None,
+                ..refused
+            };
         }
         // Before all that is told of the log's end: it is not where the damage begins.
         if reader.check_damage(asked.fetch_offset).is_err() {
