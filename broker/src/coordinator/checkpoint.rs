@@ -82,6 +82,11 @@ pub(super) fn restore(shard: &mut Shard, reader: &Arc<LogReader>, now: Now) -> W
         tracing::warn!(path = %path.display(), applied, "a checkpoint is of another log: the whole log is replayed");
         return Written::default();
     }
+    if applied < reader.first_uncleaned() {
+        // A tombstone of what it holds may be gone from the log: only all of the log says what was removed.
+        tracing::info!(path = %path.display(), applied, "the cleaner has passed a checkpoint: the whole log is replayed");
+        return Written::default();
+    }
     match shard.restore(checkpoint) {
         Ok(restored) if restored == applied => Written {
             applied,

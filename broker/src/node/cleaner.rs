@@ -116,12 +116,13 @@ impl Node {
         due.sort_by(|a, b| b.choice.dirty_ratio().total_cmp(&a.choice.dirty_ratio()));
         let candidate = due.into_iter().find(|candidate| self.is_ready(candidate))?;
         let Candidate { partition, choice } = candidate;
-        // That the last segment of an earlier round, or life, is in place: a file of the same name may be made now.
-        if let Err(error) = self.journal.sync() {
-            tracing::error!(%error, "no log can be cleaned");
+        if !self.cleaner.lock().at_work.insert(partition.id) {
             return None;
         }
-        if !self.cleaner.lock().at_work.insert(partition.id) {
+        // That the last segment of an earlier round, or life, is in place: a file of the same name may be made now.
+        if let Err(error) = self.settle_last(&partition) {
+            tracing::error!(%partition, error, "cannot be cleaned");
+            self.cleaner.lock().at_work.remove(&partition.id);
             return None;
         }
         let log = partition.settings().log.clone();
@@ -144,6 +145,21 @@ impl Node {
             clean,
             counted: CleanStats::default(),
         })
+    }
+
+    /// Makes sure that the journal knows, durably, of the partition's last cleaned segment that it is in its place. There
+    /// may have been no room to say so; in a replica in service it is.
+    fn settle_last(&self, partition: &Partition) -> Result<(), String> {
+        let in_place = [(partition.id, Record::CleanedInPlace)];
+        let told = partition.with_replica(|replica| {
+            replica.with_log(|_| match self.journal.is_replacing(partition.id) {
+                true => self.journal.append(&in_place).map(drop),
+                false => Ok(()),
+            })
+        });
+        let told = told.ok_or("it is out of service")?;
+        told.and_then(|()| self.journal.sync().map(drop))
+            .map_err(|error| error.to_string())
     }
 
     /// Goes on with a round for about `budget` bytes read and written. Answers the round while there is more to do, and the

@@ -62,6 +62,11 @@ impl GroupState {
                 let begun = self.epochs.partition_point(|epoch| epoch.start <= *below);
                 self.epochs.drain(..begun.saturating_sub(1));
                 self.cleaned = self.cleaned.split_off(below);
+                if self.cleaned.is_empty() {
+                    // Terms may have begun since whose entries go with the anchors: the first one left says which is in
+                    // force there.
+                    self.epochs.clear();
+                }
                 self.replacing = self.replacing.filter(|base| base >= below);
             }
             Record::SyncedMark(mark) => self.synced_mark = Some(*mark),

@@ -259,6 +259,16 @@ impl Journal {
         self.state.lock().mirror.groups.get(&group)?.dirty_from
     }
 
+    /// Whether the journal was not told yet that a group's last cleaned segment is in its place, as of the last append.
+    pub fn is_replacing(&self, group: GroupId) -> bool {
+        let state = self.state.lock();
+        state
+            .mirror
+            .groups
+            .get(&group)
+            .is_some_and(|state| state.replacing.is_some())
+    }
+
     fn append_records(&self, records: &[(GroupId, Record)], urgency: Urgency) -> Result<JournalPosition, JournalError> {
         if records.is_empty() {
             return Ok(self.written());

@@ -501,3 +501,52 @@ proptest! {
         let _ = open(&with_files(&[(1, &[&head[..], &tail[..]].concat())]));
     }
 }
+
+#[test]
+fn the_terms_of_cleaned_segments_go_with_the_last_of_them() {
+    let disk = disk(1);
+    let (journal, _) = open(&disk).unwrap();
+    let append = |records: Vec<Record>| {
+        let records: Vec<_> = records.into_iter().map(|record| (group(1), record)).collect();
+        journal.append(&records).unwrap();
+    };
+    let entry = |index, term, next_offset| {
+        Record::Entry(RaftEntry {
+            index,
+            term,
+            next_offset,
+            kind: EntryKind::Empty,
+            payload: Bytes::new(),
+        })
+    };
+    let anchor = |segment_base, index, term_before| {
+        Record::Anchor(Anchor {
+            segment_base,
+            index,
+            term_before,
+            commit: index,
+            applied: index,
+        })
+    };
+    let cleaned = |base_offset, end_offset| {
+        Record::Cleaned(CleanedSegment {
+            base_offset,
+            end_offset,
+            size: 1,
+            stamps: 1,
+        })
+    };
+    append(vec![
+        entry(1, 1, 0),
+        anchor(100, 101, 1),
+        cleaned(0, 100),
+        Record::CleanedInPlace,
+    ]);
+    // Term 2 begins behind what was cleaned; then retention passes both.
+    append(vec![entry(152, 2, 150), anchor(200, 202, 2)]);
+    append(vec![Record::AnchorsDropped { below: 200 }]);
+    append(vec![entry(253, 3, 250), anchor(300, 304, 3), cleaned(200, 300)]);
+    let epochs = journal.group(group(1)).unwrap().epochs;
+    let found: Vec<_> = epochs.iter().map(|epoch| (epoch.term, epoch.start)).collect();
+    assert_eq!(found, [(2, 200), (3, 250)]);
+}
