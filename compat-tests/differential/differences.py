@@ -60,6 +60,8 @@ ACCEPTED: list[Accepted] = [
     Accepted("Features", "*", "ApiVersions", "SupportedFeatures[=metadata.version].MinVersion",
              "no metadata of older releases has to be read"),
     Accepted("Features", "features.group_version[same]", "UpdateFeatures", "*", "a feature is named when it is served"),
+    Accepted("Produce", "batch.bytes_after_compressed[zstd]", "Produce", "Responses[].PartitionResponses[].ErrorCode",
+             "Kafka fails on bytes that do not decompress", kafka=-1, weir=87),
     Accepted("Configs of Weir's own", "*", "CreateTopics", "Topics[].Configs[=write.caching]",
              "whether an answer waits for the disk is chosen by topic", kafka=ABSENT),
     Accepted("Configs", "*", "*", "*[=min.insync.replicas].ConfigSource",
