@@ -64,6 +64,8 @@ ACCEPTED: list[Accepted] = [
              "Kafka fails on bytes that do not decompress", kafka=-1, weir=87),
     Accepted("Configs of Weir's own", "*", "CreateTopics", "Topics[].Configs[=write.caching]",
              "whether an answer waits for the disk is chosen by topic", kafka=ABSENT),
+    Accepted("Configs of Weir's own", "*", "DescribeConfigs", "Results[].Configs[=write.caching]",
+             "whether an answer waits for the disk is chosen by topic", kafka=ABSENT),
     Accepted("Configs", "*", "*", "*[=min.insync.replicas].ConfigSource",
              "Kafka sets it on all brokers for the sake of eligible leader replicas, which come later", kafka=3, weir=5),
     Accepted("Configs", "*", "DescribeConfigs", "Results[].ErrorMessage", "Weir says why", kafka="", weir="(text)"),
