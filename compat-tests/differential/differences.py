@@ -83,8 +83,6 @@ ACCEPTED: list[Accepted] = [
              kafka="", weir="(text)"),
     Accepted("Groups", "group_members.rebalance_timeouts[*]", "SyncGroup", "*",
              "with no time to rebalance at all, whether the sync comes in time is a race"),
-    Accepted("Groups", "offsets.delete", "OffsetDelete", "ErrorCode",
-             "a group without members goes with its last offset; Kafka keeps it until offsets are cleaned", kafka=0, weir=69),
     Accepted("Frames", "frame.not_utf8[*]", "FindCoordinator", "(outcome)",
              "a string that is not UTF-8 makes no request; Kafka puts U+FFFD in its place", kafka="answer", weir="closed"),
     Accepted("Frames", "frame.client_id[bytes]", "DescribeCluster", "(outcome)",

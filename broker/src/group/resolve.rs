@@ -173,11 +173,18 @@ impl Shard {
     }
 }
 
-/// The groups that the changes are about, each once where they follow each other.
+/// The groups that nobody may miss after these changes, each once where they follow each other.
 fn touched_groups(changes: &[Change]) -> Vec<Arc<str>> {
     let mut groups: Vec<Arc<str>> = Vec::new();
     for change in changes {
-        let (Change::Offset { group, .. } | Change::Metadata { group, .. }) = change;
+        // A group whose last offset goes stays until the next look for what is unused, as in Kafka.
+        let (Change::Offset {
+            group, offset: Some(_), ..
+        }
+        | Change::Metadata { group, .. }) = change
+        else {
+            continue;
+        };
         if groups.last() != Some(group) {
             groups.push(Arc::clone(group));
         }
