@@ -176,7 +176,7 @@ class Verdict:
 
     def stale(self) -> list[Accepted]:
         """Accepted differences that did not occur."""
-        return [entry for entry in ACCEPTED if entry not in self.accepted]
+        return [entry for entry in ACCEPTED if entry not in self.accepted and not entry.sometimes]
 
 
 def stopped(transcript: list[Exchange]) -> str | None:

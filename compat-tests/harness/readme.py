@@ -17,8 +17,8 @@ def table(results: Results) -> str:
     for suite in suites.SUITES.values():
         own = [(check, good) for (name, check), good in cells.items() if name == suite.name]
         row = f"| {suite.client} | {suite.version()} | "
-        if suite.command and suite.profile:
-            areas = [[good for check, good in own if check.split(".")[0] == area] for area in AREAS]
+        areas = [[good for check, good in own if check.split(".")[0] == area] for area in AREAS]
+        if suite.profile and any(areas):
             clients.append(row + " | ".join(map(_cell, areas)) + " |")
         else:
             others.append(row + _cell([good for _, good in own]) + " |")

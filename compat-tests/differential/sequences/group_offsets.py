@@ -127,13 +127,22 @@ def repeated(t: Talk) -> None:
     t.send("OffsetCommit", one | {"Topics": []})
 
 
-@sequence("offsets.group_id", api="OffsetCommit", cases={"empty": "", "dot": ".", "space": "a b", "umlaut": "ä", "long": "g" * 1000})
+@sequence("offsets.group_id", api="OffsetCommit", cases={"dot": ".", "space": "a b", "umlaut": "ä", "long": "g" * 1000})
 def group_id(t: Talk, text: str) -> None:
-    topic, group = t.topic(), text and t.name(text)
-    if group:
-        t.coordinator(group)
+    topic, group = t.topic(), t.name(text)
+    t.coordinator(group)
     t.send("OffsetCommit", bodies.commit(group, topic, {0: 1}))
     t.send("OffsetFetch", bodies.committed(group, topic))
+
+
+@sequence("offsets.no_group_id", api="OffsetCommit", versions="newest", alone=True)
+def no_group_id(t: Talk) -> None:
+    """The group without a name is everybody's."""
+    topic = t.topic()
+    t.send("OffsetCommit", bodies.commit("", topic, {0: 1}))
+    t.send("OffsetFetch", bodies.committed("", topic))
+    t.send("DescribeGroups", {"Groups": [""]})
+    t.send("DeleteGroups", {"GroupsNames": [""]})
 
 
 @sequence("offsets.internal_topic", api="OffsetCommit", versions=range(2, 10))

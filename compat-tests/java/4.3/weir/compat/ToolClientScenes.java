@@ -127,7 +127,7 @@ final class ToolClientScenes {
         String partition = "" + Math.floorMod(group.hashCode(), OFFSETS_PARTITIONS);
         for (String formatter : new String[] {"OffsetsMessageFormatter", "GroupMetadataMessageFormatter"}) {
             scene.run(CONSOLE_CONSUMER, "--topic", "__consumer_offsets", "--partition", partition, "--offset",
-                    "earliest", "--timeout-ms", "5000", "--formatter", "org.apache.kafka.tools.consumer." + formatter)
+                    "earliest", "--timeout-ms", "20000", "--formatter", "org.apache.kafka.tools.consumer." + formatter)
                     .mask("--partition \\d", "--partition <n>").mask("\"(topicId|subscription|assignment)\":\"[^\"]*\"", "\"$1\":\"<bytes>\"")
                     .split("(?=\\{\"key\":)|(?=<time> ERROR)", "\"type\"").only("p-internal").says("p-internal.*(\"offset\":7|range)");
         }
