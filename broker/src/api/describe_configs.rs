@@ -2,18 +2,19 @@
 //!
 //! Topics, this broker, all brokers (the empty name), groups, subscriptions to client metrics, and the broker's loggers. Errors as in Kafka's `ConfigHelper`: a topic that does not exist is 3, another broker 42.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::DescribeConfigsRequest;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
 };
-use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::answer_budget::{AnswerBudget, NO_ROOM, NO_ROOM_TEXT, check_names, encoded_len};
-use super::{Context, answer};
+use super::Context;
+use super::answer_budget::{AnswerBudget, NO_ROOM, NO_ROOM_TEXT, check_names};
 use crate::config::describe::{
     describe_all_brokers, describe_broker, describe_client_metrics, describe_group, describe_topic,
 };
@@ -25,9 +26,13 @@ use crate::controller::describe::BROKER_LOGGER;
 use crate::controller::image::{Image, ResourceType};
 use crate::controller::topic_name::{is_internal_topic, validate_topic_name};
 use crate::loggers::{Level, Loggers};
+use crate::wire::{BodyWriter, EncodeError, Response};
 
-/// So many resources are described on the connection's task; more take long, and are described one request at a time.
+/// So many resources are described on the connection's task; more take long.
 const AT_ONCE: usize = 4;
+
+/// The first version with compact types.
+const FIRST_FLEXIBLE: i16 = 4;
 
 /// The source of a logger's level (`DYNAMIC_BROKER_LOGGER_CONFIG`).
 const LOGGER_SOURCE: i8 = 6;
@@ -44,50 +49,38 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         return respond(context, &request, &body);
     }
     let context = context.clone();
-    Outcome::later(async move {
-        let turn = context.long_answers.clone().acquire_owned().await;
-        let built = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            respond(&context, &request, &body)
-        });
-        match built.await {
-            Ok(answer) => answer,
-            Err(_) => Outcome::Close("the answer could not be built".into()),
-        }
-    })
+    Outcome::large(move || respond(&context, &request, &body))
 }
 
 fn respond(context: &Context, request: &Request, body: &DescribeConfigsRequest) -> Outcome {
+    encode(context, request, body).into()
+}
+
+fn encode(context: &Context, request: &Request, body: &DescribeConfigsRequest) -> Result<Response, EncodeError> {
     let (config, image) = (context.config.load(), context.node.image());
     let mut budget = AnswerBudget::new(&context.limits);
-    let results = body.resources.iter().map(|resource| {
+    let mut out = BodyWriter::new(&request.header, request.header.api_version >= FIRST_FLEXIBLE);
+    let no_throttle = 0;
+    out.fields().i32(no_throttle);
+    out.fields().length(body.resources.len());
+    let mut failed = false;
+    for resource in &body.resources {
         let entries = if budget.is_spent() {
             Err(refused(NO_ROOM, NO_ROOM_TEXT.to_owned()))
         } else {
             describe(&config, &image, &context.loggers, resource)
         };
-        match entries {
-            Ok(entries) => {
-                let result = described(resource, entries, body);
-                budget.take(len_in_memory(&result) + encoded_len(&result, request.header.api_version));
-                result
-            }
+        failed |= entries.is_err();
+        let result = match entries {
+            Ok(entries) => described(resource, entries, body),
             Err(error) => of_resource(resource)
                 .with_error_code(error.code())
                 .with_error_message(error.text()),
-        }
-    });
-    let response = DescribeConfigsResponse::default().with_results(results.collect());
-    let failed = response.results.iter().any(|result| result.error_code != 0);
-    answer(request, &response, failed)
-}
-
-/// Bytes of a result beside its texts.
-fn len_in_memory(result: &DescribeConfigsResult) -> usize {
-    let synonyms: usize = result.configs.iter().map(|entry| entry.synonyms.len()).sum();
-    size_of::<DescribeConfigsResult>()
-        + result.configs.len() * size_of::<DescribeConfigsResourceResult>()
-        + synonyms * size_of::<DescribeConfigsSynonym>()
+        };
+        budget.take(out.item(&result)?);
+    }
+    out.fields().no_tagged_fields();
+    Ok(out.finish()?.failed(failed))
 }
 
 /// The properties of a resource.
@@ -183,7 +176,8 @@ fn described(
     request: &DescribeConfigsRequest,
 ) -> DescribeConfigsResult {
     if let Some(names) = resource.configuration_keys.as_ref().filter(|names| !names.is_empty()) {
-        entries.retain(|entry| names.contains(&entry.name));
+        let names: BTreeSet<&str> = names.iter().map(StrBytes::as_str).collect();
+        entries.retain(|entry| names.contains(entry.name.as_str()));
     }
     for entry in &mut entries {
         if !request.include_synonyms {

@@ -4,6 +4,7 @@
 //! allow it. Deviation: they are answered once they take batches, while Kafka answers an error first and has the client
 //! ask again; only where that takes too long are they answered so here, too.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,8 +55,8 @@ fn respond(context: &Context, request: &Request, body: &MetadataRequest, created
         context
             .limits
             .named_in(refusal.and_then(|refusal| refusal.message.as_deref()));
-        tell_refusal(&mut response, topic);
     }
+    tell_refusals(&mut response, created);
     let failed = response
         .topics
         .iter()
@@ -75,19 +76,21 @@ fn log_refusals(created: &[CreatedTopic]) {
 }
 
 /// Kafka answers two reasons why a topic was not created, which clients know as final; any other is "no such topic".
-fn tell_refusal(response: &mut MetadataResponse, created: &CreatedTopic) {
-    let Err(refusal) = &created.result else { return };
-    let is_told = matches!(
-        refusal.error,
-        ResponseError::InvalidTopicException | ResponseError::InvalidReplicationFactor
-    );
-    let is_it = |name: &str| name == created.name;
-    let answered = response
-        .topics
-        .iter_mut()
-        .filter(|topic| topic.name.as_ref().is_some_and(|name| is_it(name)));
-    for topic in answered.filter(|topic| is_told && topic.error_code != 0) {
-        topic.error_code = refusal.code();
+fn tell_refusals(response: &mut MetadataResponse, created: &[CreatedTopic]) {
+    let told = created.iter().filter_map(|topic| {
+        let refusal = topic.result.as_ref().err()?;
+        let is_told = matches!(
+            refusal.error,
+            ResponseError::InvalidTopicException | ResponseError::InvalidReplicationFactor
+        );
+        is_told.then(|| (topic.name.as_str(), refusal.code()))
+    });
+    let told: BTreeMap<&str, i16> = told.collect();
+    for topic in response.topics.iter_mut().filter(|topic| topic.error_code != 0) {
+        let name = topic.name.as_ref().map_or("", |name| name.as_str());
+        if let Some(code) = told.get(name) {
+            topic.error_code = *code;
+        }
     }
 }
 

@@ -149,8 +149,6 @@ pub struct Context {
     /// One push of metrics is read at a time.
     telemetry_turns: Semaphore,
     heavy_batches: Arc<HeavyBatches>,
-    /// Who has its permit builds an answer that takes long, on a thread of its own.
-    long_answers: Arc<Semaphore>,
 }
 
 impl Context {
@@ -176,7 +174,6 @@ impl Context {
             patience: Patience::default(),
             producer_ids: ProducerIds::default(),
             heavy_batches: Arc::default(),
-            long_answers: Arc::new(Semaphore::new(1)),
         }
     }
 }

@@ -88,10 +88,13 @@ impl TestNode {
     /// What becomes of a request: anything but [`Outcome::Later`], which is waited for.
     pub(crate) async fn outcome(&self, key: i16, version: i16, body: &impl Encodable) -> Outcome {
         let mut outcome = self.api.call(request(key, version, body));
-        while let Outcome::Later(later) | Outcome::Detached(later) = outcome {
-            outcome = later.await;
+        loop {
+            outcome = match outcome {
+                Outcome::Later(later) | Outcome::Detached(later) => later.await,
+                Outcome::Large(build) => build(),
+                known => return known,
+            };
         }
-        outcome
     }
 
     /// From here on nothing is synced, or committed, but by `node.flush_pass()`.

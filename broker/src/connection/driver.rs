@@ -135,6 +135,8 @@ struct Pending {
     /// What its frame is charged until it is answered.
     charge: Option<Charge>,
     is_produce: bool,
+    /// Nothing overtakes it.
+    is_large: bool,
     /// Bytes of a small request that is not charged.
     waits: usize,
     /// Bytes in memory of an answer that is ready.
@@ -238,7 +240,12 @@ impl<S: Service> Connection<S> {
         let ended = poll_fn(|cx| self.poll(cx)).await;
         let (network, limits) = (&self.shared.metrics.network, &self.shared.metrics.limits);
         match &ended {
-            Ended::Refused(_) => network.closed_malformed.add(1),
+            Ended::Refused(reason) => {
+                network.closed_malformed.add(1);
+                if reason.contains(Limit::RequestFields.property()) {
+                    limits.reached(Limit::RequestFields);
+                }
+            }
             Ended::Idle => {
                 network.closed_idle.add(1);
                 limits.reached(Limit::ConnectionsMaxIdleMs);
@@ -330,6 +337,11 @@ impl<S: Service> Connection<S> {
     fn collect_answers(&mut self, cx: &mut Context<'_>) -> bool {
         let mut now = None;
         while let Some(front) = self.pending.front_mut() {
+            if let Outcome::Large(_) = front.outcome {
+                // What was to come later turns out to be large.
+                let outcome = std::mem::replace(&mut front.outcome, Outcome::Silent);
+                front.outcome = in_turn(outcome, &self.responses);
+            }
             if let Outcome::Later(future) | Outcome::Detached(future) = &mut front.outcome {
                 match future.as_mut().poll(cx) {
                     Poll::Ready(outcome) => front.outcome = outcome,
@@ -355,7 +367,7 @@ impl<S: Service> Connection<S> {
                     self.pending.clear();
                     (self.ready_memory, self.waiting) = (0, 0);
                 }
-                Outcome::Silent | Outcome::Later(_) | Outcome::Detached(_) => {}
+                Outcome::Silent | Outcome::Later(_) | Outcome::Detached(_) | Outcome::Large(_) => {}
             }
             self.shared
                 .metrics
@@ -386,6 +398,14 @@ impl<S: Service> Connection<S> {
             }
         }
         settled
+    }
+}
+
+/// The outcome, if it is large to be built in its turn.
+fn in_turn(outcome: Outcome, responses: &ResponseShare) -> Outcome {
+    match outcome {
+        Outcome::Large(build) => Outcome::later(responses.room().build(build)),
+        other => other,
     }
 }
 

@@ -4,24 +4,42 @@
 //! than itself ([`may_be_large`]) is called only for an address that holds none. So the bytes are bounded by the limit,
 //! one large answer of each address, and small ones; each address goes on by its own answers' leaving, and who does not
 //! read them is closed soon, so nobody waits long for another.
+//!
+//! Large answers are built one at a time ([`Room::build`]), since what one is built of takes far more than itself.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use kafka_protocol::messages::ApiKey;
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
+use super::service::{Build, Outcome};
 use crate::metrics::{Collector, Kind, TextWriter};
+
+/// How often it is looked whether there is memory for a large answer again: nobody tells.
+pub(super) const POLL: Duration = Duration::from_millis(20);
 
 /// The sum of all connections.
 #[derive(Debug)]
 pub struct ResponseMemory {
     limit: u64,
     bytes: AtomicU64,
-    /// The sums of the addresses that have connections.
-    addresses: Mutex<BTreeMap<IpAddr, Arc<AtomicU64>>>,
+    /// The addresses that have connections.
+    addresses: Mutex<BTreeMap<IpAddr, Arc<OfAddress>>>,
+    /// Who has it builds a large answer.
+    turn: Arc<Semaphore>,
+}
+
+/// What the connections of an address hold together.
+#[derive(Debug)]
+struct OfAddress {
+    bytes: AtomicU64,
+    /// Who has it waits for the turn of all: so each address is in line once.
+    turn: Arc<Semaphore>,
 }
 
 impl ResponseMemory {
@@ -31,6 +49,7 @@ impl ResponseMemory {
             limit,
             bytes: AtomicU64::new(0),
             addresses: Mutex::default(),
+            turn: Arc::new(Semaphore::new(1)),
         })
     }
 
@@ -56,14 +75,19 @@ impl Collector for ResponseMemory {
 pub(super) struct ResponseShare {
     all: Arc<ResponseMemory>,
     address: IpAddr,
-    /// Of all connections of the address.
-    of_address: Arc<AtomicU64>,
+    of_address: Arc<OfAddress>,
     bytes: u64,
 }
 
 impl ResponseShare {
     pub(super) fn new(all: Arc<ResponseMemory>, address: IpAddr) -> Self {
-        let of_address = all.addresses.lock().entry(address).or_default().clone();
+        let new = || {
+            Arc::new(OfAddress {
+                bytes: AtomicU64::new(0),
+                turn: Arc::new(Semaphore::new(1)),
+            })
+        };
+        let of_address = all.addresses.lock().entry(address).or_insert_with(new).clone();
         Self {
             all,
             address,
@@ -74,7 +98,7 @@ impl ResponseShare {
 
     /// The connection now holds so many bytes.
     pub(super) fn set(&mut self, bytes: u64) {
-        for sum in [&self.all.bytes, &self.of_address] {
+        for sum in [&self.all.bytes, &self.of_address.bytes] {
             if bytes > self.bytes {
                 sum.fetch_add(bytes - self.bytes, Relaxed);
             } else if bytes < self.bytes {
@@ -89,9 +113,12 @@ impl ResponseShare {
         self.bytes > 0 && self.all.is_full()
     }
 
-    /// Whether its address has to, before it gets what may be large.
-    pub(super) fn must_drain_address(&self) -> bool {
-        self.all.is_full() && self.of_address.load(Relaxed) > 0
+    /// What its address has left for an answer that may be large.
+    pub(super) fn room(&self) -> Room {
+        Room {
+            all: self.all.clone(),
+            of_address: self.of_address.clone(),
+        }
     }
 }
 
@@ -102,6 +129,46 @@ impl Drop for ResponseShare {
         // The map's own, and ours: no other connection of the address is left, and none comes while we hold the lock.
         if Arc::strong_count(&self.of_address) == 2 {
             addresses.remove(&self.address);
+        }
+    }
+}
+
+/// What an address has left for an answer that may be large. A connection drops it before its [`ResponseShare`].
+#[derive(Debug)]
+pub(super) struct Room {
+    all: Arc<ResponseMemory>,
+    of_address: Arc<OfAddress>,
+}
+
+impl Room {
+    /// Whether the address need not send something first.
+    pub(super) fn is_there(&self) -> bool {
+        !self.all.is_full() || self.of_address.bytes.load(Relaxed) == 0
+    }
+
+    /// Builds a large answer on a thread of its own, when there is room for it and its turn has come.
+    pub(super) async fn build(self, build: Build) -> Outcome {
+        let of_address = self.of_address.turn.clone().acquire_owned().await;
+        let turn = loop {
+            while !self.is_there() {
+                tokio::time::sleep(POLL).await;
+            }
+            let turn = self.all.turn.clone().acquire_owned().await;
+            if self.is_there() {
+                break turn;
+            }
+        };
+        let built = tokio::task::spawn_blocking(move || {
+            let _turns = (of_address, turn);
+            let mut outcome = build();
+            while let Outcome::Large(build) = outcome {
+                outcome = build();
+            }
+            outcome
+        });
+        match built.await {
+            Ok(outcome) => outcome,
+            Err(_) => Outcome::Close("the answer could not be built".into()),
         }
     }
 }
@@ -140,12 +207,12 @@ mod tests {
         let beside = ResponseShare::new(all.clone(), address(2));
         let good = ResponseShare::new(all.clone(), address(1));
         greedy.set(99);
-        assert!(!greedy.must_drain() && !beside.must_drain_address());
+        assert!(!greedy.must_drain() && beside.room().is_there());
         greedy.set(100);
-        assert!(greedy.must_drain() && beside.must_drain_address());
-        assert!(!beside.must_drain() && !good.must_drain_address());
+        assert!(greedy.must_drain() && !beside.room().is_there());
+        assert!(!beside.must_drain() && good.room().is_there());
         drop(greedy);
-        assert!(!beside.must_drain_address());
+        assert!(beside.room().is_there());
         drop((beside, good));
         assert!(all.addresses.lock().is_empty());
     }

@@ -50,6 +50,9 @@ impl Request {
     }
 }
 
+/// Builds an answer, or says what becomes of the request otherwise.
+pub type Build = Box<dyn FnOnce() -> Outcome + Send>;
+
 /// What becomes of a request.
 pub enum Outcome {
     /// The answer.
@@ -59,6 +62,9 @@ pub enum Outcome {
     Later(Pin<Box<dyn Future<Output = Outcome> + Send>>),
     /// As `Later`, with nothing kept of the request's frame: however long it takes, it is not charged.
     Detached(Pin<Box<dyn Future<Output = Outcome> + Send>>),
+    /// The answer may be large, or takes long to build: this builds it, on a thread where it may, one at a time of all
+    /// connections and when there is memory for it. Nothing overtakes it on its connection.
+    Large(Build),
     /// There is no answer (Produce with acks=0).
     Silent,
     /// The connection is closed, for this reason, after the answers to earlier requests.
@@ -69,6 +75,11 @@ impl Outcome {
     /// An outcome that is known later.
     pub fn later(future: impl Future<Output = Outcome> + Send + 'static) -> Self {
         Outcome::Later(Box::pin(future))
+    }
+
+    /// An outcome that takes memory or time to build.
+    pub fn large(build: impl FnOnce() -> Outcome + Send + 'static) -> Self {
+        Outcome::Large(Box::new(build))
     }
 
     /// An outcome that other clients may keep waiting: `future` holds copies, bounded elsewhere, and no slice of the
@@ -84,6 +95,7 @@ impl std::fmt::Debug for Outcome {
             Outcome::Ready(response) => f.debug_tuple("Ready").field(response).finish(),
             Outcome::Later(_) => f.write_str("Later"),
             Outcome::Detached(_) => f.write_str("Detached"),
+            Outcome::Large(_) => f.write_str("Large"),
             Outcome::Silent => f.write_str("Silent"),
             Outcome::Close(reason) => f.debug_tuple("Close").field(reason).finish(),
         }

@@ -19,6 +19,7 @@ use crate::server::{ConnectionQuotas, Server};
 use crate::wire::{Part, Response};
 
 mod files;
+mod large;
 mod limits;
 mod memory;
 
@@ -31,8 +32,10 @@ struct Scripted {
     called: AtomicUsize,
     pressed: AtomicUsize,
     draining: Notify,
-    /// A permit lets one `L` request be answered.
+    /// A permit lets one `L`, `W` or `H` request be answered.
     gate: Arc<Semaphore>,
+    /// `H` requests that are being built, and the most that were so together.
+    building: Arc<(AtomicUsize, AtomicUsize)>,
     file: Mutex<Option<Arc<TestFile>>>,
 }
 
@@ -57,6 +60,19 @@ impl Service for Scripted {
                 Outcome::detached(async move {
                     gate.acquire().await.unwrap().forget();
                     Response::from_parts(&header, Vec::new()).into()
+                })
+            }
+            // A large one.
+            Some(b'H') => {
+                let (gate, building) = (self.gate.clone(), self.building.clone());
+                Outcome::large(move || {
+                    let (now, most) = &*building;
+                    most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
+                    while gate.try_acquire().map(|permit| permit.forget()).is_err() {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    now.fetch_sub(1, SeqCst);
+                    Response::from_parts(&header, vec![echo]).into()
                 })
             }
             Some(b'D') => Outcome::later(async move {
@@ -106,6 +122,7 @@ async fn start(limits: Limits, quotas: ConnectionQuotas) -> Fixture {
         pressed: AtomicUsize::new(0),
         draining: Notify::new(),
         gate: Arc::new(Semaphore::new(0)),
+        building: Arc::default(),
         file: Mutex::new(None),
     });
     let metrics = Arc::new(Metrics::default());

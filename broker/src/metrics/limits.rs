@@ -51,6 +51,7 @@ limits! {
     MaxGroupMemoryBytes "weir.max.group.memory.bytes"
     MaxOffsetsBytes "weir.max.offsets.bytes"
     Answer "fixed.answer"
+    RequestFields "fixed.request.fields"
     HeavyBatches "fixed.heavy.batches"
     ClientMetrics "fixed.client.metrics"
     TelemetryMaxBytes "telemetry.max.bytes"

@@ -18,7 +18,7 @@ pub mod writer;
 
 pub use header::{HeaderError, RequestHeader};
 pub use reader::DecodeError;
-pub use response::{EncodeError, Part, Response};
+pub use response::{BodyWriter, EncodeError, Part, Response};
 pub use versions::ApiSpec;
 
 /// As in the binary: see above.

@@ -29,6 +29,12 @@ pub enum DecodeError {
         /// The most that can be.
         limit: usize,
     },
+    /// More fields than a request may have, however small they are.
+    #[error("more than {limit} fields (fixed.request.fields)")]
+    TooManyFields {
+        /// The most that are read.
+        limit: usize,
+    },
     /// A string that is not UTF-8.
     #[error("string is not UTF-8")]
     NotUtf8,

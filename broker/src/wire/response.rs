@@ -10,6 +10,7 @@ use kafka_protocol::protocol::Encodable;
 use storage::disk::DiskFile;
 
 use super::header::RequestHeader;
+use super::writer::Writer;
 
 /// Room for the size in front of a frame.
 pub(super) const SIZE_LEN: usize = 4;
@@ -88,11 +89,7 @@ impl Response {
     /// codec lacks and that equals one it has).
     pub fn encode_as(header: &RequestHeader, body: &impl Encodable, version: i16) -> Result<Self, EncodeError> {
         let mut bytes = Self::begin(header);
-        body.encode(&mut bytes, version).map_err(|error| EncodeError::Codec {
-            api: header.api.name,
-            version,
-            reason: error.to_string(),
-        })?;
+        encode_into(&mut bytes, header, body, version)?;
         Self::finish(bytes, Vec::new())
     }
 
@@ -145,6 +142,69 @@ impl Response {
     pub fn into_parts(self) -> impl Iterator<Item = Part> {
         std::iter::once(Part::Bytes(self.head)).chain(self.rest)
     }
+}
+
+/// A body that is written piece by piece, for answers of many large items: what an item is made of takes far more than
+/// its bytes, and need not outlive them.
+#[derive(Debug)]
+pub struct BodyWriter<'a> {
+    header: &'a RequestHeader,
+    /// Whole pieces.
+    parts: Vec<Part>,
+    last: Writer,
+}
+
+/// Bytes after which a piece is whole, so that no large buffer grows.
+const PIECE_LEN: usize = 64 * 1024;
+
+impl<'a> BodyWriter<'a> {
+    /// An empty body for the answer to this request. `flexible`: whether its version has compact types.
+    pub fn new(header: &'a RequestHeader, flexible: bool) -> Self {
+        Self {
+            header,
+            parts: Vec::new(),
+            last: Writer::new(BytesMut::new(), flexible),
+        }
+    }
+
+    /// Writes fields that are not items.
+    pub fn fields(&mut self) -> &mut Writer {
+        &mut self.last
+    }
+
+    /// Writes an item. Its bytes.
+    pub fn item(&mut self, item: &impl Encodable) -> Result<usize, EncodeError> {
+        let before = self.last.bytes.len();
+        encode_into(&mut self.last.bytes, self.header, item, self.header.api_version)?;
+        let len = self.last.bytes.len() - before;
+        if self.last.bytes.len() >= PIECE_LEN {
+            self.parts.push(Part::Bytes(self.last.bytes.split().freeze()));
+        }
+        Ok(len)
+    }
+
+    /// The answer.
+    pub fn finish(mut self) -> Result<Response, EncodeError> {
+        self.parts.push(Part::Bytes(self.last.bytes.freeze()));
+        Response::from_parts(self.header, self.parts)
+    }
+}
+
+fn encode_into(
+    bytes: &mut BytesMut,
+    header: &RequestHeader,
+    body: &impl Encodable,
+    version: i16,
+) -> Result<(), EncodeError> {
+    let codec = |reason: String| EncodeError::Codec {
+        api: header.api.name,
+        version,
+        reason,
+    };
+    // A large buffer that grows is held twice meanwhile, and ends with room for as much again.
+    let len = body.compute_size(version).map_err(|error| codec(error.to_string()))?;
+    bytes.reserve(len);
+    body.encode(bytes, version).map_err(|error| codec(error.to_string()))
 }
 
 /// Writes the frame's size over the first four bytes of `head`, of which `more` bytes follow.

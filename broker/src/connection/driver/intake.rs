@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use kafka_protocol::messages::ApiKey;
@@ -13,14 +13,14 @@ use kafka_protocol::messages::ApiKey;
 use super::super::budget::{Charge, Grant, Pool};
 use super::super::frames::FrameError;
 use super::super::limits::{DECODED_MULTIPLE, FRAME_STEP, FREE_BYTES, SMALL_FRAME, WAITING_BYTES};
-use super::super::response_memory::may_be_large;
+use super::super::response_memory::{POLL, may_be_large};
 use super::super::service::{Outcome, Request, Service};
-use super::{Connection, Ended, Pending, ready_bytes};
+use super::{Connection, Ended, Pending, in_turn, ready_bytes};
 use crate::metrics::Limit;
 use crate::wire::{RequestHeader, versions};
 
-/// How often it is looked whether there is memory for a large answer again.
-const RESPONSE_MEMORY_POLL: Duration = Duration::from_millis(20);
+/// Requests above this size, in bytes, whose answers may be larger still are handled in their turn.
+const LARGE_REQUEST: usize = 16 * 1024;
 
 impl<S: Service> Connection<S> {
     /// The limit that keeps the connection from being read.
@@ -68,12 +68,12 @@ impl<S: Service> Connection<S> {
                 },
             };
             match whole {
-                Some(frame) if self.responses.must_drain_address() && may_be_large(key_of(&frame)) => {
+                Some(frame) if may_be_large(key_of(&frame)) && !self.responses.room().is_there() => {
                     self.whole = Some(frame);
                     self.wait_for_response_memory(is_new);
                     return Ok(called);
                 }
-                Some(frame) if !is_produce(&frame) && self.awaits_produce() => {
+                Some(frame) if self.must_wait(&frame) => {
                     // It has arrived: its time is over.
                     self.frame_since = None;
                     self.whole = Some(frame);
@@ -97,11 +97,18 @@ impl<S: Service> Connection<S> {
         Ok(called)
     }
 
-    /// Whether a produce of this connection is not done: only other produces may overtake its answer, so that a client
-    /// that asks behind its produce sees it, as in Kafka, which takes one request of a connection at a time.
-    fn awaits_produce(&self) -> bool {
-        let mut pending = self.pending.iter();
-        pending.any(|pending| pending.is_produce && matches!(pending.outcome, Outcome::Later(_)))
+    /// Whether this frame must not overtake a request that is not done. Only other produces may overtake a produce, so
+    /// that a client that asks behind its produce sees it, as in Kafka, which takes one request of a connection at a
+    /// time; nothing may overtake what is handled in its turn, because it has not even been looked at.
+    fn must_wait(&self, frame: &Bytes) -> bool {
+        let is_later = |pending: &Pending| matches!(pending.outcome, Outcome::Later(_));
+        let last = self.pending.back();
+        last.is_some_and(|last| last.is_large && is_later(last))
+            || !is_produce(frame)
+                && self
+                    .pending
+                    .iter()
+                    .any(|pending| pending.is_produce && is_later(pending))
     }
 
     /// What is next may have a large answer, while its address's other answers take too much.
@@ -113,9 +120,7 @@ impl<S: Service> Connection<S> {
         self.frame_since = None;
         self.held_back = Some(Limit::MaxResponseBytes);
         // Nobody tells that there is memory again.
-        self.timer
-            .as_mut()
-            .reset((Instant::now() + RESPONSE_MEMORY_POLL).into());
+        self.timer.as_mut().reset((Instant::now() + POLL).into());
     }
 
     /// Whether the connection is not, or no longer, waiting for the budget.
@@ -301,19 +306,24 @@ impl<S: Service> Connection<S> {
         let (outcome, api) = match RequestHeader::decode(&mut frame) {
             Ok(header) => {
                 let api = versions::position(header.api.key as i16).unwrap_or(usize::MAX);
-                let connection = self.info.clone();
-                (
-                    self.shared.service.call(Request {
-                        header,
-                        body: frame,
-                        connection,
-                        received_at,
-                    }),
-                    api,
-                )
+                let is_large = len > LARGE_REQUEST && may_be_large(header.api.key as i16);
+                let request = Request {
+                    header,
+                    body: frame,
+                    connection: self.info.clone(),
+                    received_at,
+                };
+                let service = self.shared.service.clone();
+                let outcome = match is_large {
+                    true => Outcome::large(move || service.call(request)),
+                    false => service.call(request),
+                };
+                (outcome, api)
             }
             Err(error) => (Outcome::Close(error.to_string().into()), usize::MAX),
         };
+        let is_large = matches!(outcome, Outcome::Large(_));
+        let outcome = in_turn(outcome, &self.responses);
         self.refused = matches!(outcome, Outcome::Close(_));
         let mut waits = 0;
         if !matches!(outcome, Outcome::Later(_)) {
@@ -335,6 +345,7 @@ impl<S: Service> Connection<S> {
             received_at,
             charge,
             is_produce,
+            is_large,
             waits,
             memory,
         });
@@ -357,6 +368,7 @@ impl<S: Service> Connection<S> {
             received_at: self.received_at,
             charge: None,
             is_produce: false,
+            is_large: false,
             waits: 0,
             memory: 0,
         });

@@ -194,8 +194,9 @@ async fn small_requests_that_wait_are_not_charged_and_few() {
     let fixture = start_default().await;
     let mut client = fixture.connect().await;
     let body = [&b"L"[..], &[0; 30_000]].concat();
+    let (offset_commit, version) = (8, 2);
     for i in 0..10 {
-        client.send(&frame(i, &body)).await;
+        client.send(&frame_of(offset_commit, version, i, &body)).await;
     }
     fixture.until(|fixture| fixture.called() == 3).await;
     client.nothing_comes().await;

@@ -205,9 +205,11 @@ async fn requests_that_keep_nothing_of_their_frames_are_not_charged_while_they_w
     };
     let fixture = start(limits, ConnectionQuotas::default()).await;
     let mut clients = Vec::new();
+    let (join_group, version) = (11, 3);
     for i in 0..20 {
         let mut client = fixture.connect().await;
-        client.send(&frame(i, &[&b"W"[..], &vec![0; 800_000]].concat())).await;
+        let body = [&b"W"[..], &vec![0; 800_000]].concat();
+        client.send(&frame_of(join_group, version, i, &body)).await;
         clients.push(client);
     }
     fixture.until(|fixture| fixture.called() == 20).await;

@@ -265,6 +265,7 @@ impl World {
                 }
                 self.pending.push(Pending { asked, answer });
             }
+            Outcome::Large(build) => self.take(asked, build()),
             Outcome::Silent => {
                 assert_eq!(api.key, ApiKey::Produce, "only a produce may go unanswered");
                 count(api, version, |fates| &mut fates.silent);

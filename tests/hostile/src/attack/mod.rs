@@ -74,7 +74,7 @@ pub const ATTACKS: &[Attack] = &[
         &["weir.max.group.memory.bytes", "weir.max.member.metadata.bytes"],
     ),
     attack("commits", 4, state::commits, &[]),
-    attack("names", 4, state::names, &[]),
+    attack("names", 4, state::names, &["fixed.request.fields"]),
     attack("configurations", 2, state::configurations, &[]),
     attack("topics", 2, state::topics, &["weir.max.partitions"]),
     attack("connections", 4, connections::open_and_close, &[]),

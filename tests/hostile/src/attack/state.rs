@@ -131,6 +131,8 @@ pub(super) fn names(target: &Target<'_>) -> io::Result<()> {
             &array((0..MANY).map(|n| text(&format!("no-{n}")))),
         ),
         frame(ApiKey::DescribeGroups, 0, &array((0..MANY).map(|_| text("good")))),
+        // As many as fit, of no length.
+        frame(ApiKey::DescribeGroups, 0, &array((0..4_000_000).map(|_| text("")))),
         frame(
             ApiKey::DeleteGroups,
             0,
