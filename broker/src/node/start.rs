@@ -104,7 +104,7 @@ impl OpenNode {
     pub fn run(self) -> Result<Arc<Node>, StartError> {
         let meta = data_dir::open(&*self.disk, &self.data_dir, self.node_id, &self.new_cluster_id)?;
         let (journal, recovered) = Journal::open(self.disk.clone(), &self.data_dir)?;
-        let boot_id = self.disk.boot_id().map_err(|source| StartError::Io {
+        let boot_id = self.disk.boot_id(&self.data_dir).map_err(|source| StartError::Io {
             path: "the boot id".into(),
             source,
         })?;

@@ -46,8 +46,9 @@ pub trait Disk: Send + Sync + fmt::Debug + 'static {
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     /// Makes everything on the filesystem that holds `dir` durable (`syncfs`). An error names no file.
     fn sync_filesystem(&self, dir: &Path) -> io::Result<()>;
-    /// Differs after every reboot, and only then (`/proc/sys/kernel/random/boot_id`).
-    fn boot_id(&self) -> io::Result<String>;
+    /// Differs when the page cache of the filesystem that holds `dir` may be another one: after every reboot
+    /// (`/proc/sys/kernel/random/boot_id`), and, from Linux 6.8 on, after every mount.
+    fn boot_id(&self, dir: &Path) -> io::Result<String>;
     /// Bytes that an unprivileged writer can still put on the filesystem that holds `dir`.
     fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
     /// Bytes of the whole filesystem that holds `dir`.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
-use rustix::fs::{Advice, Mode, OFlags};
+use rustix::fs::{Advice, AtFlags, Mode, OFlags, StatxFlags};
 use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
 
 use super::descriptors::{DescriptorGuard, Descriptors, Slot};
@@ -34,6 +34,8 @@ const DIRECT_ALIGNMENT: usize = 4096;
 const DIRECT_CHUNK: usize = 1 << 20;
 /// Slices that one `pwritev` takes (`IOV_MAX`).
 const MAX_SLICES: usize = 1024;
+/// Asks `statx` for an id that no other mount of this boot has (`STATX_MNT_ID_UNIQUE`).
+const UNIQUE_MOUNT_ID: StatxFlags = StatxFlags::from_bits_retain(0x4000);
 /// What `statfs` calls a tmpfs.
 const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
 /// How far apart [`DiskFile::is_resident`] looks. Pages come in by read-ahead and leave by runs; 64 KiB is half of the
@@ -214,12 +216,18 @@ impl Disk for RealDisk {
         }
     }
 
-    fn boot_id(&self) -> io::Result<String> {
-        let id = self
+    fn boot_id(&self, dir: &Path) -> io::Result<String> {
+        let boot = self
             .shared
             .descriptors
             .make_room_for(|| fs::read_to_string(&self.shared.boot_id_path))?;
-        Ok(id.trim().to_owned())
+        let boot = boot.trim();
+        let told = rustix::fs::statx(rustix::fs::CWD, dir, AtFlags::empty(), UNIQUE_MOUNT_ID)?;
+        // Older ids of mounts are used again.
+        Ok(match told.stx_mask & UNIQUE_MOUNT_ID.bits() {
+            0 => boot.to_owned(),
+            _ => format!("{boot} {}", told.stx_mnt_id),
+        })
     }
 
     fn free_bytes(&self, dir: &Path) -> io::Result<u64> {

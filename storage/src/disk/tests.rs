@@ -34,8 +34,8 @@ fn conforms(disk: &dyn Disk, root: &Path) {
         disk.remove_dir_all(&dir).unwrap();
         assert_eq!(disk.list(&dir).unwrap_err().kind(), ErrorKind::NotFound);
     }
-    assert!(!disk.boot_id().unwrap().is_empty());
-    assert_eq!(disk.boot_id().unwrap(), disk.boot_id().unwrap());
+    assert!(!disk.boot_id(root).unwrap().is_empty());
+    assert_eq!(disk.boot_id(root).unwrap(), disk.boot_id(root).unwrap());
     assert!(disk.free_bytes(root).unwrap() > 0);
 }
 

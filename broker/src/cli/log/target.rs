@@ -99,7 +99,7 @@ impl Target {
     /// The journal; `None` where none was ever in use.
     pub(super) fn journal(&self) -> Result<Option<StoppedJournal>, String> {
         let found = Journal::inspect(&*self.disk, &self.data_dir).map_err(|error| error.to_string())?;
-        let boot_id = self.disk.boot_id().map_err(|error| error.to_string())?;
+        let boot_id = self.disk.boot_id(&self.data_dir).map_err(|error| error.to_string())?;
         Ok(found.map(|recovered| StoppedJournal {
             stop: stop_kind(&recovered, &boot_id),
             recovered,

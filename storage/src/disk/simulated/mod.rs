@@ -317,7 +317,7 @@ impl Disk for SimulatedDisk {
         self.operate(Operation::SyncFilesystem, dir, |state| state.sync_filesystem(dir))
     }
 
-    fn boot_id(&self) -> io::Result<String> {
+    fn boot_id(&self, _dir: &Path) -> io::Result<String> {
         let state = self.state.lock();
         let boots = state.boots;
         let mut random = Random::new(state.seed ^ boots.rotate_left(32));

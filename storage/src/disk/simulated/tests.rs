@@ -35,10 +35,10 @@ fn a_crash_loses_what_was_not_synced_and_only_that() {
     let b = disk.create(&dir.join("b")).unwrap();
     write_all_at(&*b, &[b"synced, but without a name"], 0).unwrap();
     b.sync_data().unwrap();
-    let boot = disk.boot_id().unwrap();
+    let boot = disk.boot_id(Path::new("/")).unwrap();
     disk.crash(NOTHING);
     assert!(a.len().is_err(), "handles die");
-    assert_ne!(disk.boot_id().unwrap(), boot);
+    assert_ne!(disk.boot_id(Path::new("/")).unwrap(), boot);
     assert_eq!(read_file(&disk, &dir.join("a")).unwrap(), b"synced");
     assert_eq!(disk.list(&dir).unwrap().len(), 1);
     assert_eq!(disk.fault_counts()[&Fault::LostName], 1);
@@ -71,13 +71,13 @@ fn a_kill_keeps_the_page_cache_and_may_cut_the_last_write() {
     let mut lengths = BTreeSet::new();
     for seed in 0..200 {
         let (disk, dir) = disk_with_dir(seed);
-        let boot = disk.boot_id().unwrap();
+        let boot = disk.boot_id(Path::new("/")).unwrap();
         let file = disk.create(&dir.join("a")).unwrap();
         write_all_at(&*file, &[b"0123456789"], 0).unwrap();
         write_all_at(&*file, &[b"abcdef"], 6).unwrap();
         disk.kill(seed % 2 == 0);
         assert!(file.len().is_err());
-        assert_eq!(disk.boot_id().unwrap(), boot);
+        assert_eq!(disk.boot_id(Path::new("/")).unwrap(), boot);
         let content = read_file(&disk, &dir.join("a")).unwrap();
         let kept = content[6..]
             .iter()
@@ -491,7 +491,7 @@ proptest! {
         let outcome = || {
             let (disk, _) = run(seed, &steps);
             disk.crash(CrashOptions::default());
-            (tree(&disk), disk.trace_hash(), disk.operations(), disk.fault_counts(), disk.boot_id().unwrap())
+            (tree(&disk), disk.trace_hash(), disk.operations(), disk.fault_counts(), disk.boot_id(Path::new("/")).unwrap())
         };
         prop_assert_eq!(outcome(), outcome());
     }

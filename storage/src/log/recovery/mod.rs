@@ -42,9 +42,9 @@ pub(super) use terms::{Terms, has_dropped, has_synced, log_start, start, synced_
 pub enum StopKind {
     /// The journal's last record says so.
     Clean,
-    /// The process ended; the machine did not.
+    /// The process ended; the page cache is still there.
     Killed,
-    /// The machine was started since.
+    /// The machine was started since, or the filesystem mounted again.
     Rebooted,
 }
 

@@ -41,7 +41,7 @@ impl Recovery<'_> {
         let mut tail = Vec::new();
         let mut end = log.reader.end();
         // A mark at the beginning of a segment may be there for a cut whose sync failed.
-        let is_cut = self.stop == StopKind::Killed && mark.position == 0;
+        let is_cut = self.stop != StopKind::Clean && mark.position == 0;
         let is_unread = is_cut || segments[marked].size() > mark.position || segments.len() > marked + 1;
         // Without a mark not even the names need be durable.
         if !self.is_filesystem_synced && (is_unread || self.group.synced_mark.is_none() || log.dirty.directory) {

@@ -91,7 +91,7 @@ pub(super) fn files(disk: &SimulatedDisk) -> LogFiles {
 pub(super) fn open(disk: &SimulatedDisk, config: &Arc<LogConfig>, now_ms: i64) -> Result<Opened, String> {
     let arc: Arc<dyn Disk> = Arc::new(disk.clone());
     let (journal, found) = Journal::open(arc, &data_dir()).map_err(|error| error.to_string())?;
-    let boot_id = disk.boot_id().map_err(|error| error.to_string())?;
+    let boot_id = disk.boot_id(Path::new("/")).map_err(|error| error.to_string())?;
     let stop = match () {
         () if found.clean_shutdown => StopKind::Clean,
         () if found.last_boot_id.is_none_or(|last| last == boot_id) => StopKind::Killed,

@@ -83,7 +83,7 @@ impl Node {
             return false;
         };
         let journal = Arc::new(journal);
-        let boot_id = disk.boot_id().expect("the simulated disk has one");
+        let boot_id = disk.boot_id(Path::new("/")).expect("the simulated disk has one");
         let stop = match (found.clean_shutdown, found.last_boot_id) {
             (true, _) => StopKind::Clean,
             (false, Some(last)) if last == boot_id => StopKind::Killed,
