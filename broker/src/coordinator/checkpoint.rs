@@ -8,6 +8,9 @@
 //! log has lost its end (a power cut with write caching) and grown again: the epoch tells, since every start begins a new
 //! one.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use storage::disk::read_file;

@@ -6,6 +6,9 @@
 //! Order on disk: see [`storage::log::Replacement`]. The journal is synced twice for each segment that is written: that it
 //! replaces others, before it does, and that it is in place, before the next is begun.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

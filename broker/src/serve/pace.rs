@@ -3,6 +3,9 @@
 //! Invariant: no rate makes it panic, and none makes anybody wait for longer than a moment at a time: then the rate may be
 //! another. One that is no rate (zero, below, not a number) lets nothing be paid off, as in Kafka.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::{Duration, Instant};
 
 /// The longest wait before the rate is looked at again.
