@@ -32,7 +32,9 @@ impl Pace {
 
     /// The bytes of a step at `rate` bytes a second; at least one.
     pub(super) fn step(rate: f64) -> u64 {
-        (rate / STEPS_PER_SECOND).max(1.0).min(MAX_STEP) as u64
+        let bytes = rate / STEPS_PER_SECOND;
+        // Not a number is not more than one.
+        if bytes > 1.0 { bytes.min(MAX_STEP) as u64 } else { 1 }
     }
 
     /// So many bytes more were read and written.
