@@ -29,8 +29,12 @@ COMMON = {
 PROFILES = {
     # Nothing comes into being by accident.
     "matrix": COMMON | {"auto.create.topics.enable": "false"},
-    # The log cleaner does not wait long.
-    "compaction": COMMON | {"auto.create.topics.enable": "false", "log.cleaner.backoff.ms": "300"},
+    # The log cleaner does not wait long, nor does retention.
+    "compaction": COMMON | {
+        "auto.create.topics.enable": "false",
+        "log.cleaner.backoff.ms": "300",
+        "log.retention.check.interval.ms": "500",
+    },
     # As a new user has it.
     "tools": COMMON | {"auto.create.topics.enable": "true"},
     # Request sequences: the same ids on both brokers, no waiting for more members, housekeeping every second.

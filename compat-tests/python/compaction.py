@@ -18,6 +18,9 @@ from common.lines import offset_of
 # Of every record; the last of a phase is later by more than segment.ms, so that all before it is in closed segments.
 START_MS = 1_700_000_000_000
 SEGMENT_MS = 3_600_000
+DAY_MS = 24 * 3_600_000
+# Several times `log.cleaner.backoff.ms`.
+LOOKS_SECONDS = 2
 KEYS = 400
 BATCHES = 250
 HELD = {"min.cleanable.dirty.ratio": "1.0"}
@@ -34,6 +37,9 @@ def register(checks: Checks, cluster: Cluster, folder: Path) -> None:
         checks.add(f"compaction.{name}", lambda name=name, configs=configs, phases=phases: _clean(
             cluster, folder, name, configs, phases))
     checks.add("compaction.records_without_key", lambda: _without_keys(cluster, folder))
+    checks.add("compaction.compact_and_delete", lambda: _compact_and_delete(cluster, folder))
+    checks.add("compaction.max_compaction_lag", lambda: _max_lag(cluster, folder))
+    checks.add("compaction.min_compaction_lag", lambda: _min_lag(cluster, folder))
 
 
 def _clean(cluster: Cluster, folder: Path, name: str, configs: dict, phases: int) -> str:
@@ -63,6 +69,75 @@ def _without_keys(cluster: Cluster, folder: Path) -> str:
     _set(cluster, topic, FREE | {"cleanup.policy": "compact"})
     _await_clean(cluster, topic, end)
     return _note(cluster, folder, "without_key", topic, True)
+
+
+def _compact_and_delete(cluster: Cluster, folder: Path) -> str:
+    """What is clean expires by its records' time; what came after is cleaned, and knows nothing of it."""
+    topic = _topic(cluster, "compact_and_delete", {"cleanup.policy": "compact,delete", "retention.ms": "-1"})
+    writer = Writer(cluster, topic, "compact_and_delete")
+    writer.write(BATCHES)
+    first = writer.roll()
+    boundary = writer.before_roll()
+    _set(cluster, topic, FREE)
+    _await_clean(cluster, topic, first)
+    _set(cluster, topic, HELD)
+    writer.write(BATCHES)
+    end = writer.roll()
+    _set(cluster, topic, {"retention.ms": str(_now_ms() - boundary)})
+    eventually(f"{topic} begins at {first}", lambda: _begin(cluster, topic) == first, PATIENCE_SECONDS)
+    _set(cluster, topic, FREE)
+    _await_clean(cluster, topic, end)
+    equal(first, _begin(cluster, topic), "the log's start")
+    return _note(cluster, folder, "compact_and_delete", topic, True)
+
+
+def _max_lag(cluster: Cluster, folder: Path) -> str:
+    """However little is dirty, what is older than the largest lag is cleaned, and nothing else."""
+    age = _now_ms() - START_MS
+    topic = _topic(cluster, "max_compaction_lag", {
+        "cleanup.policy": "compact", "max.compaction.lag.ms": str(age + DAY_MS)})
+    writer = Writer(cluster, topic, "max_compaction_lag")
+    writer.write(BATCHES)
+    end = writer.roll()
+    _stays_whole(cluster, topic, 0, end)
+    _set(cluster, topic, {"max.compaction.lag.ms": str(age - DAY_MS)})
+    _await_clean(cluster, topic, end)
+    return _note(cluster, folder, "max_compaction_lag", topic, True)
+
+
+def _min_lag(cluster: Cluster, folder: Path) -> str:
+    """What is younger than the least lag is left alone, though a key in it has several records."""
+    topic = _topic(cluster, "min_compaction_lag", {"cleanup.policy": "compact"})
+    writer = Writer(cluster, topic, "min_compaction_lag")
+    writer.write(BATCHES)
+    first = writer.roll()
+    boundary = writer.before_roll()
+    writer.write(BATCHES)
+    end = writer.roll()
+    _set(cluster, topic, FREE | {"min.compaction.lag.ms": str(_now_ms() - boundary)})
+    _await_clean(cluster, topic, first)
+    _stays_whole(cluster, topic, first, end)
+    return _note(cluster, folder, "min_compaction_lag", topic, True)
+
+
+def _stays_whole(cluster: Cluster, topic: str, begin: int, end: int) -> None:
+    """No offset of these goes while the cleaner looks at the log several times."""
+    time.sleep(LOOKS_SECONDS)
+    there = {offset_of(text) for text in _read(cluster, topic)}
+    missing = [offset for offset in range(begin, end) if offset not in there]
+    true(not missing, f"{len(missing)} records from {begin} to {end} are gone, the first at {missing[:1]}")
+
+
+def _begin(cluster: Cluster, topic: str) -> int:
+    consumer = cluster.consumer()
+    try:
+        return consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=PATIENCE_SECONDS)[0]
+    finally:
+        consumer.close()
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def _topic(cluster: Cluster, name: str, configs: dict) -> str:
@@ -157,6 +232,10 @@ class Writer:
         self._produce(self._producers[0], b"roll", b"", [])
         self._flush(self._producers[0])
         return offset
+
+    def before_roll(self) -> int:
+        """A time that lies between the last roll and what was before."""
+        return self._now - SEGMENT_MS
 
     def _record(self, producer) -> None:
         draw = self._random

@@ -45,6 +45,11 @@ impl TestNode {
 
     /// Starts a node on a disk that another one left.
     pub(crate) fn restart(disk: SimulatedDisk, properties: &[(&str, &str)]) -> Self {
+        Self::open(disk, properties, 0)
+    }
+
+    /// Starts a node that keeps some bytes of the disk in reserve.
+    pub(crate) fn open(disk: SimulatedDisk, properties: &[(&str, &str)], reserve_bytes: u64) -> Self {
         let config = Arc::new(config(properties));
         let node = OpenNode {
             disk: Arc::new(disk.clone()),
@@ -54,7 +59,7 @@ impl TestNode {
             new_cluster_id: "test-cluster".into(),
             settings: Arc::new(ConfiguredTopics::new(config.clone())),
             metadata_settings: metadata_partition(),
-            reserve_bytes: 0,
+            reserve_bytes,
             retention_interval_ms: 300_000,
             max_cached_bytes: 64 << 20,
         };

@@ -363,6 +363,8 @@ fn conflict<T>(settings: &Settings, name: &str, problem: impl Into<String>) -> R
 
 /// Of each thread of the log cleaner.
 const LEAST_DEDUPE_BYTES: i64 = 1 << 20;
+/// More would only wait for each other. Kafka has no limit, and takes as many as the machine gives.
+const MAX_CLEANER_THREADS: i64 = 256;
 
 /// What Kafka's broker checks beyond each property's own check.
 fn check_values(settings: &Settings) -> Result<(), ConfigError> {
@@ -380,6 +382,10 @@ fn check_values(settings: &Settings) -> Result<(), ConfigError> {
         settings.long("log.cleaner.dedupe.buffer.size"),
         settings.long("log.cleaner.threads"),
     );
+    if threads > MAX_CLEANER_THREADS {
+        let problem = format!("log.cleaner.threads must be at most {MAX_CLEANER_THREADS}");
+        return conflict(settings, "log.cleaner.threads", problem);
+    }
     if bytes / threads.max(1) <= LEAST_DEDUPE_BYTES {
         let name = "log.cleaner.dedupe.buffer.size";
         return conflict(

@@ -8,6 +8,9 @@
 //! log has lost its end (a power cut with write caching) and grown again: the epoch tells, since every start begins a new
 //! one.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use storage::disk::read_file;
@@ -50,6 +53,15 @@ impl Written {
     #[cfg(test)]
     pub(super) fn is_some(&self) -> bool {
         self.applied > 0
+    }
+
+    /// Takes in what became of the log since. One that the cleaner has passed no start would use: it counts as none. And
+    /// what the cleaner takes from the log is not taken from what a start has to read behind the checkpoint.
+    fn heed(&mut self, log_bytes: u64, first_uncleaned: i64) {
+        if self.applied < first_uncleaned {
+            *self = Written::default();
+        }
+        self.log_bytes = self.log_bytes.min(log_bytes);
     }
 
     fn is_due(&self, applied: i64, log_bytes: u64) -> bool {
@@ -120,8 +132,11 @@ impl Coordinator {
         let mut written = self.written.lock();
         let reader = self.partition.reader();
         let log_bytes = reader.size();
+        let first_uncleaned = reader.first_uncleaned();
+        written.heed(log_bytes, first_uncleaned);
         let content = self.with_shard(|shard| {
-            let applied = shard.applied_offset();
+            // Else it would be of no use.
+            let applied = Some(shard.applied_offset()).filter(|&applied| applied >= first_uncleaned)?;
             let is_due = written.is_due(applied, log_bytes) || (anyway && applied > written.applied);
             let epoch = reader.epoch_of(applied - 1).filter(|_| is_due)?;
             let mut content = applied.to_be_bytes().to_vec();

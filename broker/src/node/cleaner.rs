@@ -6,6 +6,9 @@
 //! Order on disk: see [`storage::log::Replacement`]. The journal is synced twice for each segment that is written: that it
 //! replaces others, before it does, and that it is in place, before the next is begun.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +26,8 @@ use super::partition::Partition;
 const RETRY_MS: u64 = 15_000;
 /// It doubles this often: to some four hours.
 const MAX_DOUBLINGS: u32 = 10;
+/// Bytes of a cleaned segment that are synced at once: an orderly stop may have to wait for them.
+const SYNC_BYTES: u64 = 16 << 20;
 
 /// What the configuration says about the cleaner.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,6 +57,8 @@ pub struct CleanerCounters {
     pub rounds: AtomicU64,
     /// Rounds that did not, for an error.
     pub failures: AtomicU64,
+    /// Rounds that were not begun, or given up, for lack of room on the disk.
+    pub without_room: AtomicU64,
     /// Damages found.
     pub damages: AtomicU64,
     /// The largest part of a log that is dirty, in millionths.
@@ -74,11 +81,13 @@ pub(super) struct Cleaner {
 }
 
 /// A partition that could not be cleaned.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct LeftOut {
     failures: u32,
     retry_ms: u64,
     bytes: u64,
+    /// For lack of room on the disk, which was told.
+    lacks_room: bool,
 }
 
 /// A round over one partition.
@@ -135,6 +144,7 @@ impl Node {
             map_bytes: settings.map_bytes,
             load_factor: settings.load_factor,
             io_bytes: settings.io_bytes,
+            sync_bytes: SYNC_BYTES,
             max_decompressed: settings.max_decompressed,
             secret: settings.secret,
         };
@@ -170,6 +180,12 @@ impl Node {
             return (None, 0);
         }
         let partition = round.partition.clone();
+        let needed = round.clean.next_writes(budget);
+        if needed > 0 && !self.has_room_for(needed) {
+            self.leave_out_for_room(&partition, needed);
+            self.abandon_clean(round);
+            return (None, 0);
+        }
         let progress = round.clean.step(budget, || last_offsets(&partition));
         let bytes = self.count(&mut round);
         let goes_on = match progress {
@@ -291,8 +307,8 @@ impl Node {
         let Candidate { partition, choice } = candidate;
         let segment_bytes = partition.settings().log.segment_bytes;
         let needed = (choice.clean_bytes + choice.cleanable_bytes).min(segment_bytes);
-        if self.room.load(Ordering::Relaxed) <= i64::try_from(needed).unwrap_or(i64::MAX) {
-            tracing::debug!(%partition, needed, "not cleaned: there is no room on the disk for it");
+        if !self.has_room_for(needed) {
+            self.leave_out_for_room(partition, needed);
             return false;
         }
         match partition.with_replica(|replica| replica.may_clean_below(choice.first_uncleanable)) {
@@ -375,6 +391,7 @@ impl Node {
             }
             CleanError::NamesInDoubt(error) => partition.poison(error.to_string()),
             CleanError::Gone => {}
+            CleanError::Log(LogError::Full { .. }) => self.leave_out_for_room(partition, 0),
             error @ (CleanError::Log(_) | CleanError::Batch { .. }) => self.leave_out(partition, &error),
         }
     }
@@ -382,17 +399,38 @@ impl Node {
     /// The log cannot be cleaned for now.
     fn leave_out(&self, partition: &Partition, error: &dyn std::fmt::Display) {
         self.cleaner_counters.failures.fetch_add(1, Ordering::Relaxed);
-        let now = self.clock.monotonic_ms();
         let mut cleaner = self.cleaner.lock();
-        let left_out = cleaner.left_out.entry(partition.id).or_insert(LeftOut {
-            failures: 0,
-            retry_ms: now,
-            bytes: 0,
-        });
-        left_out.retry_ms = now + (RETRY_MS << left_out.failures);
+        let left_out = self.left_out(&mut cleaner, partition);
+        let again_in_ms = RETRY_MS << left_out.failures;
+        left_out.retry_ms += again_in_ms;
         left_out.failures = (left_out.failures + 1).min(MAX_DOUBLINGS);
+        tracing::warn!(%partition, %error, again_in_ms, "cannot be cleaned");
+    }
+
+    /// There is no room on the disk for so many bytes more beside the reserve. That may pass any time, so each time the log
+    /// is tried again as soon.
+    fn leave_out_for_room(&self, partition: &Partition, needed: u64) {
+        self.cleaner_counters.without_room.fetch_add(1, Ordering::Relaxed);
+        let mut cleaner = self.cleaner.lock();
+        let left_out = self.left_out(&mut cleaner, partition);
+        left_out.retry_ms += RETRY_MS;
+        if std::mem::replace(&mut left_out.lacks_room, true) {
+            tracing::debug!(%partition, needed, "still not cleaned: there is no room on the disk for it");
+            return;
+        }
+        let (room, reserve) = (self.room.load(Ordering::Relaxed).max(0), self.reserve_bytes);
+        tracing::warn!(
+            %partition, needed, room, reserve, again_in_ms = RETRY_MS,
+            "not cleaned: the disk has no room for it beside the reserve; it goes on by itself once there is"
+        );
+    }
+
+    /// What is known of a log that cannot be cleaned as of now.
+    fn left_out<'a>(&self, cleaner: &'a mut Cleaner, partition: &Partition) -> &'a mut LeftOut {
+        let left_out = cleaner.left_out.entry(partition.id).or_default();
+        left_out.retry_ms = self.clock.monotonic_ms();
         left_out.bytes = partition.reader().size();
-        tracing::warn!(%partition, %error, again_in_ms = left_out.retry_ms - now, "cannot be cleaned");
+        left_out
     }
 
     fn may_be_tried(&self, partition: &Partition) -> bool {

@@ -210,6 +210,12 @@ impl Node {
         }
     }
 
+    /// Whether so many bytes can be written without touching the reserve, as things are at the moment.
+    pub(super) fn has_room_for(&self, bytes: u64) -> bool {
+        self.measure_free_space();
+        self.room.load(Ordering::Relaxed) > i64::try_from(bytes).unwrap_or(i64::MAX - 1)
+    }
+
     fn remove_due(&self, now: u64) {
         let mut state = self.housekeeping.lock();
         let (dirs, later) = std::mem::take(&mut state.to_remove)
@@ -229,7 +235,7 @@ impl Node {
             // Of a topic that is gone they go with its directory, and here may be another's.
             let Some(_present) = files.hold() else { continue };
             for path in paths {
-                warn_unless_removed(&path, self.disk.remove_file(&path));
+                warn_unless_removed(&path, files.remove_aside(&path));
             }
         }
     }

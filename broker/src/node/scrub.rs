@@ -83,6 +83,8 @@ impl Node {
         } else {
             synced
         };
+        // Damage in a segment that the cleaner replaces, or retention removes, meanwhile is none of the log's.
+        let _no_replacement = self.changing_segments.lock();
         match round.at.step(reader, limit, budget) {
             Ok(Scrubbed::More(bytes)) => (bytes, false),
             Ok(Scrubbed::End(bytes)) => (bytes, true),

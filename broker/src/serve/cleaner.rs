@@ -10,15 +10,15 @@ use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 use uuid::Uuid;
 
+use super::pace::{LOOK, Pace};
 use crate::config::{BrokerConfig, CleanerConfig};
 use crate::node::{CleanRound, CleanerSettings, Node};
 
-/// How often the number of threads is looked at.
-const LOOK: Duration = Duration::from_secs(1);
-/// Bytes that a thread reads and writes before it looks whether it is to go on.
-const MAX_STEP: u64 = 4 << 20;
-/// Into how many steps a second's bytes are cut, where they are bounded.
-const STEPS_PER_SECOND: f64 = 10.0;
+/// The shortest time between two looks for a log to be cleaned, whatever `log.cleaner.backoff.ms` says: a look is not for
+/// nothing.
+const LEAST_BACKOFF: Duration = Duration::from_millis(100);
+/// The most bytes of one thread's map, as in Kafka.
+const MAX_MAP_BYTES: usize = i32::MAX as usize;
 
 /// The threads, while the broker serves.
 pub(super) struct CleanerThreads {
@@ -32,8 +32,7 @@ struct Shared {
     secret: (u64, u64),
     is_ending: Mutex<bool>,
     ending: Condvar,
-    /// When what was read and written so far would have been at the configured rate.
-    paced_until: Mutex<Instant>,
+    pace: Mutex<Pace>,
 }
 
 impl CleanerThreads {
@@ -45,7 +44,7 @@ impl CleanerThreads {
             secret: Uuid::new_v4().as_u64_pair(),
             is_ending: Mutex::new(false),
             ending: Condvar::new(),
-            paced_until: Mutex::new(Instant::now()),
+            pace: Mutex::new(Pace::new(Instant::now())),
         });
         let managing = shared.clone();
         let manager = std::thread::Builder::new()
@@ -111,9 +110,19 @@ impl Shared {
             let cleaner = self.config.load().cleaner.clone();
             match self.node.begin_clean(&self.settings(&cleaner)) {
                 Some(round) => self.run(round, number),
-                None => {
-                    self.wait(Duration::from_millis(cleaner.backoff_ms));
-                }
+                None => self.back_off(number),
+            }
+        }
+    }
+
+    /// Waits for `log.cleaner.backoff.ms`, which may change meanwhile, as may the number of threads.
+    fn back_off(&self, number: usize) {
+        let began = Instant::now();
+        loop {
+            let time = Duration::from_millis(self.config.load().cleaner.backoff_ms).max(LEAST_BACKOFF);
+            let left = time.saturating_sub(began.elapsed());
+            if left.is_zero() || number >= self.wanted() || self.wait(left.min(LOOK)) {
+                return;
             }
         }
     }
@@ -121,14 +130,12 @@ impl Shared {
     fn run(&self, round: CleanRound, number: usize) {
         let mut round = Some(round);
         while let Some(at) = round.take() {
-            let rate = self.config.load().cleaner.io_max_bytes_per_second;
-            if number >= self.wanted() || self.wait_for_pace() {
+            let Some(step) = self.wait_for_pace(number) else {
                 self.node.abandon_clean(at);
                 return;
-            }
-            let step = (rate / STEPS_PER_SECOND).clamp(1.0, MAX_STEP as f64) as u64;
+            };
             let (more, bytes) = self.node.clean(at, step);
-            self.pace(bytes, rate);
+            self.pace.lock().add(bytes);
             round = more;
         }
     }
@@ -136,7 +143,7 @@ impl Shared {
     fn settings(&self, cleaner: &CleanerConfig) -> CleanerSettings {
         let threads = cleaner.threads.max(1);
         CleanerSettings {
-            map_bytes: cleaner.dedupe_buffer_size / threads,
+            map_bytes: (cleaner.dedupe_buffer_size / threads).min(MAX_MAP_BYTES),
             load_factor: cleaner.io_buffer_load_factor,
             // One buffer to read, one to write.
             io_bytes: cleaner.io_buffer_size / threads / 2,
@@ -145,16 +152,18 @@ impl Shared {
         }
     }
 
-    fn pace(&self, bytes: u64, rate: f64) {
-        let mut until = self.paced_until.lock();
-        // What was not used is not saved up.
-        *until = (*until).max(Instant::now()) + Duration::try_from_secs_f64(bytes as f64 / rate).unwrap_or(LOOK);
-    }
-
-    /// Waits until the rate allows more; whether the broker is ending.
-    fn wait_for_pace(&self) -> bool {
-        let until = *self.paced_until.lock();
-        self.wait(until.saturating_duration_since(Instant::now()))
+    /// Waits until the rate allows more; the bytes of the next step, or `None` where the thread is to end.
+    fn wait_for_pace(&self, number: usize) -> Option<u64> {
+        loop {
+            let rate = self.config.load().cleaner.io_max_bytes_per_second;
+            let owed = self.pace.lock().wait(Instant::now(), rate);
+            if number >= self.wanted() || self.wait(owed.unwrap_or_default()) {
+                return None;
+            }
+            if owed.is_none() {
+                return Some(Pace::step(rate));
+            }
+        }
     }
 
     /// Waits, but no longer than the broker serves; whether it is ending.

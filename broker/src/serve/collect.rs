@@ -53,6 +53,11 @@ impl NodeCollector {
                 &cleaner.failures,
             ),
             (
+                "weir_cleaner_without_room_total",
+                "Rounds of the log cleaner that were not begun, or given up, for lack of room on the disk",
+                &cleaner.without_room,
+            ),
+            (
                 "weir_cleaner_damages_total",
                 "Damages that the log cleaner has found",
                 &cleaner.damages,

@@ -8,6 +8,7 @@
 mod cleaner;
 mod collect;
 mod logging;
+mod pace;
 mod quotas;
 mod readiness;
 mod signals;

@@ -31,6 +31,8 @@ pub struct CleanOptions {
     pub load_factor: f64,
     /// Bytes read and written at once (`log.cleaner.io.buffer.size`).
     pub io_bytes: usize,
+    /// Bytes written after which they are synced. Who stops the round waits for that sync at most.
+    pub sync_bytes: u64,
     /// What a batch may decompress to.
     pub max_decompressed: usize,
     /// The secret of the map's hash.
@@ -176,6 +178,14 @@ impl Clean {
         self.map.size()
     }
 
+    /// The bytes that the next step puts on the disk, at most: but for one batch, which may be larger than `budget`.
+    pub fn next_writes(&self, budget: u64) -> u64 {
+        match &self.phase {
+            Phase::Write { at: Some(writing), .. } => writing.out.len() as u64 + budget + writing.writer.index_bytes(),
+            _ => 0,
+        }
+    }
+
     /// The offset behind the last that it may touch.
     pub fn end(&self) -> i64 {
         self.choice.first_uncleanable
@@ -314,7 +324,12 @@ impl Clean {
 
     fn begin(&self, group: Range<usize>, producers: BTreeMap<i64, i64>) -> Result<Writing, CleanError> {
         let base = self.segments[group.start].base_offset();
-        let writer = CleanedWriter::create(self.reader.files(), base, self.options.index_interval_bytes)?;
+        let CleanOptions {
+            index_interval_bytes,
+            sync_bytes,
+            ..
+        } = self.options;
+        let writer = CleanedWriter::create(self.reader.files(), base, index_interval_bytes, sync_bytes)?;
         let writer = writer.ok_or(CleanError::Gone)?;
         Ok(Writing {
             place: group.start,

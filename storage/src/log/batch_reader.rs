@@ -73,30 +73,45 @@ impl BatchReader {
     }
 
     /// The next batch. What is bad is read again, past the page cache: it is the disk that is judged, not one read of it.
+    /// Who began in the middle is given the batches from the segment's beginning on then: where the good ones end shows only
+    /// from there.
     pub(crate) fn next(&mut self, reader: &LogReader) -> Result<Met<'_>, LogError> {
         if self.position >= self.segment.size() {
-            let fault = self.place.end(&self.segment, self.end_offset);
-            return Ok(match fault {
-                None => Met::End,
-                Some(reason) => self.damaged(reader, reason),
-            });
+            return match self.place.end(&self.segment, self.end_offset) {
+                None => Ok(Met::End),
+                Some(_) if self.begins_anew() => self.next(reader),
+                Some(reason) => Ok(self.damaged(reader, reason)),
+            };
         }
         let position = self.position;
         let (header, from) = match self.load(reader)? {
             Ok(loaded) => loaded,
+            Err(_) if self.begins_anew() => return self.next(reader),
             Err(reason) => return self.judge(reader, reason),
         };
         let bytes = &self.chunk[from..from + header.size()];
         let checked = verify_crc(bytes, &header).map_err(|error| error.to_string());
         let checked = checked.and_then(|()| self.place.next(&self.segment, reader, &header, bytes, self.end_offset));
         if let Err(reason) = checked {
-            return self.judge(reader, reason);
+            return match self.begins_anew() {
+                true => self.next(reader),
+                false => self.judge(reader, reason),
+            };
         }
         self.position = position + header.size() as u64;
         Ok(Met::Batch {
             header,
             bytes: &self.chunk[from..from + header.size()],
         })
+    }
+
+    /// Goes back to the segment's beginning, if it did not begin there. Once only: then it has.
+    fn begins_anew(&mut self) -> bool {
+        let is_part = self.place.is_part;
+        if is_part {
+            *self = BatchReader::whole(self.segment.clone(), self.end_offset, self.chunk.len());
+        }
+        is_part
     }
 
     /// Sees to it that the batch at the position is in the chunk; answers where.

@@ -1,10 +1,11 @@
 //! Names of a partition's files, and the disk that they are on.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::{RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use super::error::LogError;
 use super::segment::create_or_empty;
@@ -41,6 +42,8 @@ pub struct LogFiles {
     pub dir: PathBuf,
     /// Whether the directory's name is another's now, as after the topic was deleted. Held while names in it are changed.
     is_gone: Arc<RwLock<bool>>,
+    /// What was put aside and waits for its removal.
+    aside: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl LogFiles {
@@ -50,6 +53,7 @@ impl LogFiles {
             disk,
             dir,
             is_gone: Arc::default(),
+            aside: Arc::default(),
         }
     }
 
@@ -67,6 +71,37 @@ impl LogFiles {
     /// The file of a segment (or snapshot) with this offset in its name.
     pub fn path(&self, offset: i64, suffix: &str) -> PathBuf {
         self.dir.join(format!("{offset:020}.{suffix}"))
+    }
+
+    /// Renames a segment's file, so that readers that are at it can finish, to a name that no file has which waits for its
+    /// removal: one of the same segment may. `None` where there is no such file.
+    pub(super) fn put_aside(&self, base_offset: i64, suffix: &str) -> Result<Option<PathBuf>, LogError> {
+        let path = self.path(base_offset, suffix);
+        let mut aside = self.aside.lock();
+        let names = (0..).map(|number| match number {
+            0 => self.path(base_offset, &format!("{suffix}.{DELETED}")),
+            _ => self.path(base_offset, &format!("{suffix}.{number}.{DELETED}")),
+        });
+        let to = names.into_iter().find(|name| !aside.contains(name));
+        let to = to.expect("there are more numbers than files");
+        match self.disk.rename(&path, &to) {
+            Ok(()) => {
+                aside.insert(to.clone());
+                Ok(Some(to))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(LogError::io("rename", path, error)),
+        }
+    }
+
+    /// Removes a file that is out of use, and was put aside if it is one of a segment. The caller holds the directory.
+    pub fn remove_aside(&self, path: &Path) -> io::Result<()> {
+        let removed = self.disk.remove_file(path);
+        let is_there = matches!(&removed, Err(error) if error.kind() != io::ErrorKind::NotFound);
+        if !is_there {
+            self.aside.lock().remove(path);
+        }
+        removed
     }
 
     /// Makes the names in the directory, and its own name, durable.

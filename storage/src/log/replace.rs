@@ -18,7 +18,7 @@ use std::sync::Arc;
 use super::Log;
 use super::batch_reader::Place;
 use super::error::LogError;
-use super::files::{CLEANED, DELETED, INDEX, LOG, LogFiles, SNAPSHOT, TIME_INDEX};
+use super::files::{CLEANED, INDEX, LOG, LogFiles, SNAPSHOT, TIME_INDEX};
 use super::reader::LogPosition;
 use super::segment::{LiveIndex, Segment, create_or_empty};
 use crate::compaction::CleanError;
@@ -26,6 +26,7 @@ use crate::disk::{DiskFile, write_all_at};
 use crate::journal::CleanedSegment;
 use crate::planted::{Bug, is_planted};
 use crate::record_batch::BatchHeader;
+use crate::{offset_index, time_index};
 
 /// The files of a segment in the order in which they take their place: once its batches have, it is done.
 pub(super) const IN_ORDER: [&str; 3] = [INDEX, TIME_INDEX, LOG];
@@ -38,6 +39,10 @@ pub(crate) struct CleanedWriter {
     file: Arc<dyn DiskFile>,
     /// Bytes in the file.
     written: u64,
+    /// Bytes of those that are synced.
+    synced: u64,
+    /// They are synced whenever there are so many more: an orderly stop waits for a sync that is under way.
+    sync_bytes: u64,
     /// Bytes noted.
     noted: u64,
     index: LiveIndex,
@@ -48,7 +53,12 @@ pub(crate) struct CleanedWriter {
 impl CleanedWriter {
     /// Begins the files of a segment; `None` where the partition's directory is another's. The journal has synced that the
     /// last one is in its place.
-    pub(crate) fn create(files: &LogFiles, base_offset: i64, index_interval: u64) -> Result<Option<Self>, LogError> {
+    pub(crate) fn create(
+        files: &LogFiles,
+        base_offset: i64,
+        index_interval: u64,
+        sync_bytes: u64,
+    ) -> Result<Option<Self>, LogError> {
         let path = files.path(base_offset, &format!("{LOG}.{CLEANED}"));
         let Some(_present) = files.hold() else { return Ok(None) };
         let file = create_or_empty(&*files.disk, &path).map_err(|error| LogError::io("create", &path, error))?;
@@ -57,6 +67,8 @@ impl CleanedWriter {
             base_offset,
             file,
             written: 0,
+            synced: 0,
+            sync_bytes,
             noted: 0,
             index: LiveIndex::new(base_offset),
             index_interval,
@@ -77,22 +89,35 @@ impl CleanedWriter {
         write_all_at(&*self.file, &[out], self.written).map_err(|error| LogError::io("write", path(), error))?;
         self.written += out.len() as u64;
         out.clear();
+        if self.written - self.synced >= self.sync_bytes {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of the indexes, which are written last.
+    pub(crate) fn index_bytes(&self) -> u64 {
+        let (offsets, times) = (self.index.offsets.len(), self.index.times.len());
+        (offsets * offset_index::ENTRY_SIZE + (times + 1) * time_index::ENTRY_SIZE) as u64
+    }
+
+    fn sync(&mut self) -> Result<(), LogError> {
+        if !is_planted(Bug::CleanedWithoutSync) {
+            let path = || self.files.path(self.base_offset, &format!("{LOG}.{CLEANED}"));
+            self.file
+                .sync_data()
+                .map_err(|error| LogError::io("sync", path(), error))?;
+        }
+        self.synced = self.written;
         Ok(())
     }
 
     /// Ends the segment, which replaces `old` and reaches to `end_offset`: writes its indexes, and syncs files and names.
     pub(crate) fn finish(mut self, old: Vec<Arc<Segment>>, end_offset: i64) -> Result<Replacement, CleanError> {
         self.index.note_time();
-        if let Err(error) = self.write_indexes() {
+        if let Err(error) = self.write_indexes().and_then(|()| self.sync()) {
             self.discard();
             return Err(error.into());
-        }
-        if !is_planted(Bug::CleanedWithoutSync)
-            && let Err(error) = self.file.sync_data()
-        {
-            let path = self.files.path(self.base_offset, &format!("{LOG}.{CLEANED}"));
-            self.discard();
-            return Err(LogError::io("sync", path, error).into());
         }
         let cleaned = CleanedSegment {
             base_offset: self.base_offset,
@@ -217,14 +242,9 @@ impl Log {
         } = replacement.cleaned;
         let mut aside = Vec::new();
         for old in &replacement.old {
+            old.retire();
             for suffix in IN_ORDER {
-                let path = files.path(old.base_offset(), suffix);
-                let to = files.path(old.base_offset(), &format!("{suffix}.{DELETED}"));
-                match files.disk.rename(&path, &to) {
-                    Ok(()) => aside.push(to),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(LogError::io("rename", path, error)),
-                }
+                aside.extend(files.put_aside(old.base_offset(), suffix)?);
             }
         }
         for suffix in IN_ORDER {

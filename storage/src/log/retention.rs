@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use super::error::LogError;
-use super::files::{DELETED, INDEX, LOG, SNAPSHOT, TIME_INDEX};
+use super::files::{INDEX, LOG, SNAPSHOT, TIME_INDEX};
 use super::{Log, Segment};
 use crate::planted::{Bug, is_planted};
 
@@ -108,14 +108,9 @@ impl Log {
         self.swap_segments(kept);
         let mut aside = Vec::new();
         for segment in old {
+            segment.retire();
             for suffix in [LOG, INDEX, TIME_INDEX] {
-                let path = self.files.path(segment.base_offset(), suffix);
-                let to = self.files.path(segment.base_offset(), &format!("{suffix}.{DELETED}"));
-                match self.files.disk.rename(&path, &to) {
-                    Ok(()) => aside.push(to),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(LogError::io("rename", path, error)),
-                }
+                aside.extend(files.put_aside(segment.base_offset(), suffix)?);
             }
         }
         while self.snapshots.first().is_some_and(|&oldest| oldest < base) {

@@ -33,8 +33,11 @@ pub struct Segment {
     sealed: ArcSwapOption<SealedIndex>,
     /// Whether `sealed` was used since [`Segment::release_idle_maps`] last asked.
     used: AtomicBool,
-    /// Held while the index files are made anew.
+    /// Held while the indexes are made anew.
     rebuilding: Mutex<()>,
+    /// Whether the index files under its name are its own, and a reader's to replace: not while it is the active one, nor
+    /// once it was retired. Held while they are replaced.
+    owns_files: Mutex<bool>,
     /// How often the indexes turned out to be wrong.
     pub(super) remakes: AtomicU64,
     /// The live index is wrong: the writer makes it anew before it writes it out.
@@ -140,6 +143,7 @@ impl Segment {
             sealed: ArcSwapOption::empty(),
             used: AtomicBool::new(false),
             rebuilding: Mutex::new(()),
+            owns_files: Mutex::new(false),
             remakes: AtomicU64::new(0),
             is_distrusted: AtomicBool::new(false),
             cleaned: None,
@@ -160,6 +164,7 @@ impl Segment {
             sealed: ArcSwapOption::empty(),
             used: AtomicBool::new(false),
             rebuilding: Mutex::new(()),
+            owns_files: Mutex::new(true),
             remakes: AtomicU64::new(0),
             is_distrusted: AtomicBool::new(false),
             cleaned,
@@ -209,6 +214,7 @@ impl Segment {
     /// has written.
     pub(super) fn seal(&self) {
         *self.live.write() = None;
+        *self.owns_files.lock() = true;
         self.is_distrusted.store(false, Ordering::Release);
         self.sealed.store(None);
     }
@@ -218,6 +224,12 @@ impl Segment {
         *self.live.write() = Some(index);
         self.is_distrusted.store(false, Ordering::Release);
         self.sealed.store(None);
+    }
+
+    /// The index files under its name are about to be another's, or the writer's: from now on no reader that is still at the
+    /// segment puts one there. What such a reader is writing is whole before.
+    pub(super) fn retire(&self) {
+        *self.owns_files.lock() = false;
     }
 
     /// The largest timestamp in the segment and the last offset of the batch that has it; `None` without batches.
@@ -259,7 +271,7 @@ impl Segment {
             return Ok(());
         }
         let is_live = self.live.read().is_some();
-        let index = self.rebuild_index(files, self.size(), !is_live)?;
+        let index = self.rebuild_index(files, self.size())?;
         self.sealed.store(Some(Arc::new(index)));
         self.is_distrusted.store(is_live, Ordering::Release);
         self.remakes.fetch_add(1, Ordering::AcqRel);
@@ -291,7 +303,7 @@ impl Segment {
                 let _one_at_a_time = self.rebuilding.lock();
                 match self.map_index(files, size) {
                     Some(index) => index,
-                    None => self.rebuild_index(files, size, true)?,
+                    None => self.rebuild_index(files, size)?,
                 }
             }
         };
@@ -302,6 +314,9 @@ impl Segment {
 
     /// The index files, where both are there and make sense.
     fn map_index(&self, files: &LogFiles, segment_size: u64) -> Option<SealedIndex> {
+        if !*self.owns_files.lock() {
+            return None;
+        }
         let map = |suffix| {
             let file = files.disk.open(&files.path(self.base_offset, suffix)).ok()?;
             file.map(file.len().ok()?).ok()
@@ -372,20 +387,15 @@ impl Segment {
     /// Indexes are derived: where a file is missing or makes no sense, it is made anew from the headers. The files are
     /// replaced as a whole and synced, since nothing would show that one has lost its end; and only by ones that reach to
     /// the segment's. A disk that refuses them only costs another walk later.
-    fn rebuild_index(&self, files: &LogFiles, segment_size: u64, has_files: bool) -> Result<SealedIndex, LogError> {
+    fn rebuild_index(&self, files: &LogFiles, segment_size: u64) -> Result<SealedIndex, LogError> {
         let path = files.path(self.base_offset, LOG);
-        tracing::warn!(segment = %path.display(), "rebuilding the indexes of a segment");
         let (mut index, end) = self
             .index_of_headers(segment_size, REBUILD_INTERVAL)
             .map_err(|error| LogError::io("read", &path, error))?;
         index.note_time();
         let (offsets, times) = index.encode();
-        let whole = [(INDEX, &offsets), (TIME_INDEX, &times)];
-        for (suffix, content) in whole.into_iter().filter(|_| has_files && end.0 == segment_size) {
-            let path = files.path(self.base_offset, suffix);
-            if let Err(error) = files.put_in_place(&path, content) {
-                tracing::warn!(path = %path.display(), %error, "cannot write a rebuilt index");
-            }
+        if end.0 == segment_size {
+            self.put_index_in_place(files, &offsets, &times);
         }
         Ok(SealedIndex {
             segment_size,
@@ -393,6 +403,22 @@ impl Segment {
             offsets: Map::Copied(offsets.into()),
             times: Map::Copied(times.into()),
         })
+    }
+
+    /// Replaces the index files, while they are the segment's own.
+    fn put_index_in_place(&self, files: &LogFiles, offsets: &[u8], times: &[u8]) {
+        let owns_files = self.owns_files.lock();
+        if !*owns_files {
+            return;
+        }
+        let path = files.path(self.base_offset, LOG);
+        tracing::warn!(segment = %path.display(), "the indexes of a segment were made anew");
+        for (suffix, content) in [(INDEX, offsets), (TIME_INDEX, times)] {
+            let path = files.path(self.base_offset, suffix);
+            if let Err(error) = files.put_in_place(&path, content) {
+                tracing::warn!(path = %path.display(), %error, "cannot write a rebuilt index");
+            }
+        }
     }
 
     /// The index that the headers below byte `size` give, and the byte and the offset where they end. What the walk cannot

@@ -94,6 +94,7 @@ impl Log {
             self.active.indexed = (indexed.0.min(offsets), indexed.1.min(times));
             return Ok(resume);
         }
+        segment.retire();
         let index = segment.load_index(&self.files, to.offset, to.position);
         let index = match index {
             Some(index) => index,
@@ -111,6 +112,7 @@ impl Log {
     /// Removes segments, the newest first. The caller syncs the directory.
     pub(super) fn drop_segments(&self, segments: &[Arc<Segment>]) -> Result<(), LogError> {
         for segment in segments.iter().rev() {
+            segment.retire();
             for suffix in [LOG, INDEX, TIME_INDEX] {
                 self.files.remove(&self.files.path(segment.base_offset(), suffix))?;
             }

@@ -201,6 +201,12 @@ impl World {
         all - free
     }
 
+    /// Bytes that are free on the disk.
+    pub(crate) fn free_bytes(&self) -> u64 {
+        use storage::disk::Disk;
+        self.disk.free_bytes(Path::new(DATA)).unwrap_or(u64::MAX)
+    }
+
     /// The disk works again, and has room.
     pub(crate) fn heal_disk(&mut self) {
         self.disk.clear_faults();

@@ -299,6 +299,11 @@ fn values_that_do_not_fit_together_are_refused() {
         ],
         &[("log.retention.ms", "0")],
         &[("log.roll.ms", "0")],
+        &[
+            ("log.cleaner.threads", "2147483647"),
+            ("log.cleaner.dedupe.buffer.size", "9223372036854775807"),
+        ],
+        &[("log.cleaner.dedupe.buffer.size", "-9223372036854775808")],
         &[("default.replication.factor", "0")],
         &[("offset.metadata.max.bytes", "-1")],
     ] {

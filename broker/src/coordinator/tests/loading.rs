@@ -2,15 +2,18 @@
 
 use std::time::Instant;
 
+use kafka_protocol::messages::OffsetDeleteRequest;
+use kafka_protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
 use storage::compression::Codec;
 use storage::disk::simulated::{CrashOptions, Keep};
 use storage::disk::{Disk, read_file, replace_file};
 use storage::record_batch::{BatchBuilder, BatchError, BatchHeader, ProducedBatch};
 
-use super::rig::{GROUP, PARTITIONS, Rig, commit_request};
+use super::rig::{GROUP, PARTITIONS, Rig, TOPIC, commit_request, group_id, topic_name};
 use crate::coordinator::checkpoint::FILE;
 use crate::coordinator::load::LoadError;
 use crate::metrics::{Collector, TextWriter};
+use crate::node::CleanerSettings;
 
 const POWER_CUT: CrashOptions = CrashOptions {
     data: Keep::Nothing,
@@ -75,6 +78,83 @@ fn a_checkpoint_that_is_not_of_this_log_is_ignored() {
     rig = cut_and_open(&rig);
     assert!(rig.coordinator().written.lock().is_some());
     assert_eq!(rig.state(), state);
+}
+
+/// One round after the other, until none is due.
+fn clean(rig: &Rig) {
+    let settings = CleanerSettings {
+        map_bytes: 1 << 20,
+        load_factor: 0.9,
+        io_bytes: 1 << 12,
+        max_decompressed: 1 << 20,
+        secret: (1, 2),
+    };
+    let node = &rig.context.node;
+    let mut idle = 0;
+    while idle < 3 {
+        rig.flush();
+        let mut round = node.begin_clean(&settings);
+        idle = if round.is_some() { 0 } else { idle + 1 };
+        while let Some(at) = round {
+            round = node.clean(at, 1 << 20).0;
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_older_than_a_cleaning_is_not_used_and_another_is_made() {
+    let properties = [
+        ("offsets.topic.segment.bytes", "4000"),
+        ("log.cleaner.delete.retention.ms", "0"),
+        ("log.cleaner.min.cleanable.ratio", "0"),
+    ];
+    let rig = Rig::start(&properties);
+    commit_some(&rig, 0, 30);
+    rig.coordinator().checkpoint(true);
+    let applied = rig.coordinator().written.lock().applied();
+    let state = rig.state();
+    // The offset of a partition goes, and so does in time the tombstone that says so.
+    let gone = OffsetDeleteRequestPartition::default().with_partition_index(1);
+    let gone = OffsetDeleteRequestTopic::default()
+        .with_name(topic_name(TOPIC))
+        .with_partitions(vec![gone]);
+    let request = OffsetDeleteRequest::default()
+        .with_group_id(group_id(GROUP))
+        .with_topics(vec![gone]);
+    assert_eq!(rig.call(0, &request).error_code, 0);
+    for round in 0..3 {
+        for offset in 0..30 {
+            assert_eq!(rig.commit(GROUP, &[(2, 100 * round + offset)]), [0]);
+        }
+        rig.pass(1_000);
+        clean(&rig);
+    }
+    let reader = rig.coordinator().partition.reader().clone();
+    assert!(
+        reader.first_uncleaned() > applied,
+        "the cleaner has passed the checkpoint"
+    );
+    let before = rig.state();
+    assert_ne!(before, state);
+    rig.disk.crash(POWER_CUT);
+    let rig = Rig::open(rig.disk.clone(), &properties);
+    assert!(!rig.coordinator().written.lock().is_some(), "the old one was used");
+    assert_eq!(rig.state(), before);
+    assert_eq!(rig.fetch(GROUP, 1), -1, "the offset is back");
+    // One that was made before, and is passed while the node runs, is made anew at the stop though nothing was committed.
+    rig.coordinator().checkpoint(true);
+    let first = rig.coordinator().written.lock().applied();
+    for offset in 0..60 {
+        assert_eq!(rig.commit(GROUP, &[(2, offset)]), [0]);
+    }
+    rig.coordinator().checkpoint(true);
+    let second = rig.coordinator().written.lock().applied();
+    assert!(second > first);
+    rig.disk.crash(POWER_CUT);
+    let rig = Rig::open(rig.disk.clone(), &properties);
+    assert!(rig.coordinator().written.lock().is_some(), "the new one is used");
+    assert_eq!(rig.fetch(GROUP, 1), -1);
+    assert_eq!(rig.fetch(GROUP, 2), 59);
 }
 
 /// `WEIR_LOAD_COMMITS` sets the number of commits (100,000 by default): after 10 M a start must still load the group

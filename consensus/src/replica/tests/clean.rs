@@ -39,6 +39,7 @@ pub(super) fn clean(
         map_bytes: 1 << 16,
         load_factor: 0.9,
         io_bytes: 1_000,
+        sync_bytes: 900,
         max_decompressed: 1 << 20,
         secret: (5, 6),
     };

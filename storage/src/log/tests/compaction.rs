@@ -1,9 +1,12 @@
 //! The cleaner over a log on the simulated disk, against every record that was ever appended.
 
+mod batches;
 mod check;
+mod replaced;
 mod world;
 
 use super::random::Random;
+use crate::compaction::CleanOptions;
 use crate::disk::simulated::{CrashOptions, Fault, Keep};
 use world::{Round, World};
 
@@ -170,5 +173,70 @@ fn retention_goes_through_cleaned_segments() {
         world.append_many(40);
         assert_eq!(world.clean(None), Round::Done, "seed {seed}");
         world.check();
+    }
+}
+
+#[test]
+fn what_is_written_is_synced_in_pieces() {
+    let mut world = World::new(1, 1 << 20);
+    world.change_options = |options| CleanOptions {
+        sync_bytes: 100,
+        segment_bytes: 1 << 20,
+        io_bytes: 100,
+        ..options
+    };
+    world.append_many(300);
+    world.most_unsynced = Some(0);
+    assert_eq!(world.clean(None), Round::Done);
+    let written = world.scenario.log.reader().segments()[0].size();
+    let most = world.most_unsynced.expect("it was measured");
+    assert!(written > 800 && most < 450, "{most} bytes of {written} were not synced");
+}
+
+#[test]
+fn the_limits_of_its_options_are_options_too() {
+    let changes: [fn(CleanOptions) -> CleanOptions; 6] = [
+        |options| CleanOptions { io_bytes: 0, ..options },
+        |options| CleanOptions {
+            map_bytes: 0,
+            ..options
+        },
+        |options| CleanOptions {
+            map_bytes: usize::MAX,
+            sync_bytes: 0,
+            ..options
+        },
+        |options| CleanOptions {
+            load_factor: f64::NAN,
+            sync_bytes: u64::MAX,
+            ..options
+        },
+        |options| CleanOptions {
+            load_factor: -1.0,
+            segment_bytes: 0,
+            segment_index_bytes: 0,
+            ..options
+        },
+        |options| CleanOptions {
+            load_factor: f64::MAX,
+            delete_retention_ms: i64::MAX,
+            segment_bytes: u64::MAX,
+            segment_index_bytes: u64::MAX,
+            index_interval_bytes: u64::MAX,
+            ..options
+        },
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let mut world = World::new(number as u64, 1 << 20);
+        world.change_options = change;
+        world.append_many(60);
+        let mut rounds = 0;
+        while world.clean(None) == Round::Done {
+            world.check();
+            rounds += 1;
+            assert!(rounds < 500, "change {number}: it never ends");
+        }
+        assert!(rounds > 0, "change {number}");
+        world.check_look_ups();
     }
 }

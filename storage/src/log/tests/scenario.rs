@@ -441,9 +441,14 @@ impl Scenario {
         anchor
     }
 
+    /// What waits for its removal.
+    pub(super) fn aside(&self) -> &[PathBuf] {
+        &self.aside
+    }
+
     pub(super) fn remove_aside(&mut self) {
         for path in self.aside.drain(..) {
-            let _ = self.disk.remove_file(&path);
+            let _ = self.log.files.remove_aside(&path);
         }
     }
 

@@ -18,6 +18,9 @@ const KEYS: u64 = 9;
 const MAX_DECOMPRESSED: usize = 1 << 20;
 /// Tombstones stay this long.
 pub(crate) const DELETE_RETENTION_MS: i64 = 400;
+const RESERVE: &str = "6 the cleaner leaves the reserve of the disk alone";
+/// A batch more than the step was to write, and what the journal takes.
+const MAX_BESIDE: u64 = 2_500;
 /// Steps in which a round must come to its end.
 const MAX_STEPS: usize = 5_000;
 
@@ -120,10 +123,22 @@ impl World {
         if let Some(round) = running.cleaning.take() {
             let budget = self.random.between(1, 2_500);
             let partition = round.partition().clone();
+            let before = self.free_bytes();
             let (round, _) = node.clean(round, budget);
+            let after = self.free_bytes();
             let is_over = round.is_none();
             if let Some(running) = &mut self.running {
                 running.cleaning = round;
+            }
+            if self.reserve_bytes > 0 {
+                self.report.checked(RESERVE);
+                if after < before && after + MAX_BESIDE < self.reserve_bytes {
+                    let reserve = self.reserve_bytes;
+                    return broken(
+                        RESERVE,
+                        format!("{before} bytes were free, {after} are, with a reserve of {reserve}"),
+                    );
+                }
             }
             if is_over {
                 self.report.outcome("rounds of the cleaner ended");

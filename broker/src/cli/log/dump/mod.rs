@@ -112,10 +112,12 @@ impl<W: Write> Dump<'_, W> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let suffix = name.split_once('.').map_or("", |(_, suffix)| suffix);
         // A file that was put aside or is being deleted is still what it was.
-        let suffix = suffix
-            .trim_end_matches(".deleted")
-            .trim_end_matches(".cleaned")
-            .trim_end_matches(".swap");
+        let suffix = match suffix.strip_suffix(".deleted") {
+            // Where two of a name wait for their removal the second has a number.
+            Some(aside) => aside.split('.').next().unwrap_or_default(),
+            None => suffix,
+        };
+        let suffix = suffix.trim_end_matches(".cleaned").trim_end_matches(".swap");
         let base = parse_name(&name).map_or(0, |(offset, _)| offset);
         match suffix {
             "log" => self.segment(path, "log"),

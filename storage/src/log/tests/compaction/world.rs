@@ -44,6 +44,10 @@ pub(super) struct World {
     /// When a tombstone may go at the earliest.
     pub(super) horizons: BTreeMap<i64, i64>,
     map_bytes: usize,
+    /// What a round goes by, changed.
+    pub(super) change_options: fn(CleanOptions) -> CleanOptions,
+    /// The most bytes that a cleaned segment had, and the disk did not, after any step; where somebody wants to know.
+    pub(super) most_unsynced: Option<usize>,
     /// What must be left, while the round that decides it has not been broken off.
     pub(super) expected: Option<Vec<i64>>,
 }
@@ -73,6 +77,8 @@ impl World {
             sequences: BTreeMap::new(),
             horizons: BTreeMap::new(),
             map_bytes,
+            change_options: |options| options,
+            most_unsynced: None,
             expected: None,
         }
     }
@@ -216,9 +222,11 @@ impl World {
             map_bytes: self.map_bytes,
             load_factor: 0.9,
             io_bytes: self.random.pick(&[61, 200, 4_096]),
+            sync_bytes: self.random.pick(&[1, 300, 1 << 20]),
             max_decompressed: MAX_DECOMPRESSED,
             secret: SECRET,
         };
+        let options = (self.change_options)(options);
         // Where the disk refuses, or a bit is wrong, nothing is expected.
         let before = self.try_read_all().map(offsets);
         let mut clean = Clean::new(self.scenario.log.reader().clone(), choice, options);
@@ -233,7 +241,9 @@ impl World {
                 .iter()
                 .filter_map(|(id, entry)| Some((id, entry.batches().last()?.last_offset)))
                 .collect();
-            match clean.step(500, || Some(producers)) {
+            let step = clean.step(500, || Some(producers));
+            self.measure_unsynced();
+            match step {
                 Ok(Progress::More) => {}
                 Ok(Progress::Replace(replacement)) => match self.replace(&replacement, now_ms) {
                     Ok(true) => {}
@@ -257,6 +267,16 @@ impl World {
             self.expected = None;
         }
         round
+    }
+
+    fn measure_unsynced(&mut self) {
+        let Some(most) = &mut self.most_unsynced else { return };
+        let disk = &self.scenario.disk;
+        for name in self.scenario.names(&format!("{LOG}.{CLEANED}")) {
+            let path = dir().join(name);
+            let (cached, device) = (disk.look_at_cached(&path), disk.look_at_device(&path));
+            *most = (*most).max(cached.expect("there").len() - device.expect("there").len());
+        }
     }
 
     /// As the owner does it.
