@@ -28,7 +28,7 @@ fn files(is_stopped: bool) -> Vec<File> {
         .partitions()
         .filter(|partition| !partition.topic.starts_with("__"))
         .collect();
-    for round in 0..24 {
+    for round in 0..12 {
         for (place, partition) in partitions.iter().enumerate().filter(|(place, _)| *place < 3) {
             let codec = Codec::ALL[(round + place) % Codec::ALL.len()];
             let mut batch = BatchBuilder::new(codec);

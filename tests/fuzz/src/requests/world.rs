@@ -191,17 +191,17 @@ impl World {
         if is_damaged {
             mutate(choices, &mut body, 4);
         }
-        // Any version of ApiVersions is answered.
-        let version = match api.key {
-            ApiKey::ApiVersions if choices.percent(5) => choices.byte() as i16,
-            _ => version,
+        // Any version of ApiVersions is answered. The body is another version's, then.
+        let (version, is_damaged) = match api.key {
+            ApiKey::ApiVersions if choices.percent(5) => (choices.byte() as i16, true),
+            _ => (version, is_damaged),
         };
         let connection = choices.below(CONNECTIONS);
         let asked = Asked {
             api,
             version,
             correlation_id: self.correlation_id(),
-            is_damaged: is_damaged || !api.serves(version),
+            is_damaged,
             group,
         };
         self.send(asked, &body, connection);
