@@ -21,7 +21,7 @@ pub(super) static STOPPED: LazyLock<Vec<File>> = LazyLock::new(|| files(true));
 pub(super) static KILLED: LazyLock<Vec<File>> = LazyLock::new(|| files(false));
 
 fn files(is_stopped: bool) -> Vec<File> {
-    let mut world = World::large();
+    let mut world = World::with_topics(&["t0", "t1"]);
     let node = world.node().clone();
     let topics = node.topics().load_full();
     let partitions: Vec<_> = topics
