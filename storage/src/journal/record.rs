@@ -466,12 +466,7 @@ fn decode_fields(kind: u8, fields: &mut Fields<'_>) -> Result<Record, &'static s
         6 => Record::AnchorsDropped {
             below: fields.offset()?,
         },
-        7 => Record::SyncedMark(SyncedMark {
-            segment_base: fields.offset()?,
-            position: fields.u64()?,
-            next_offset: fields.offset()?,
-            last_index: fields.u64()?,
-        }),
+        7 => Record::SyncedMark(fields.synced_mark()?),
         8 => Record::GroupRemoved,
         9 => Record::StartOffset {
             offset: fields.offset()?,
@@ -542,6 +537,19 @@ impl<'a> Fields<'a> {
         match i64::from_be_bytes(self.array()?) {
             offset if offset >= 0 => Ok(offset),
             _ => Err("an offset below 0"),
+        }
+    }
+
+    fn synced_mark(&mut self) -> Result<SyncedMark, &'static str> {
+        let mark = SyncedMark {
+            segment_base: self.offset()?,
+            position: self.u64()?,
+            next_offset: self.offset()?,
+            last_index: self.u64()?,
+        };
+        match mark.segment_base <= mark.next_offset {
+            true => Ok(mark),
+            false => Err("a synced mark before its segment"),
         }
     }
 

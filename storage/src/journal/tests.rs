@@ -427,7 +427,13 @@ fn terms_and_offsets_that_no_log_has_are_refused() {
         }),
         Record::Epoch(EpochStart { term: 1, start: -1 }),
         anchor(-1, 1),
-        mark(i64::MIN, 1),
+        mark(-1, 1),
+        Record::SyncedMark(SyncedMark {
+            segment_base: 8,
+            position: 0,
+            next_offset: 7,
+            last_index: 1,
+        }),
         Record::StartOffset { offset: -1 },
     ] {
         let disk = disk(3);
