@@ -32,6 +32,9 @@ use super::error::JournalError;
 /// Bytes that an entry's payload, or a membership, may have.
 pub const MAX_PAYLOAD: usize = 1 << 20;
 
+/// The largest term that is taken from a file: a term is a leader epoch, an i32, and elections need some above it.
+const MAX_TERM: u64 = 2_000_000_000;
+
 /// Type, topic id and partition.
 const KEY: usize = 1 + 16 + 4;
 
@@ -427,13 +430,13 @@ pub(super) fn decode(bytes: &mut &[u8]) -> Result<Decoded, &'static str> {
 fn decode_fields(kind: u8, fields: &mut Fields<'_>) -> Result<Record, &'static str> {
     Ok(match kind {
         1 => Record::HardState(HardState {
-            term: fields.u64()?,
+            term: fields.term()?,
             vote: fields.u64()?,
         }),
         2 => Record::Entry(RaftEntry {
             index: fields.u64()?,
-            term: fields.u64()?,
-            next_offset: fields.i64()?,
+            term: fields.term()?,
+            next_offset: fields.offset()?,
             kind: match fields.u8()? {
                 0 => EntryKind::Empty,
                 1 => EntryKind::ConfChange,
@@ -454,32 +457,33 @@ fn decode_fields(kind: u8, fields: &mut Fields<'_>) -> Result<Record, &'static s
             })
         }
         5 => Record::Anchor(Anchor {
-            segment_base: fields.i64()?,
+            segment_base: fields.offset()?,
             index: fields.u64()?,
-            term_before: fields.u64()?,
+            term_before: fields.term()?,
             commit: fields.u64()?,
             applied: fields.u64()?,
         }),
-        6 => Record::AnchorsDropped { below: fields.i64()? },
-        7 => Record::SyncedMark(SyncedMark {
-            segment_base: fields.i64()?,
-            position: fields.u64()?,
-            next_offset: fields.i64()?,
-            last_index: fields.u64()?,
-        }),
+        6 => Record::AnchorsDropped {
+            below: fields.offset()?,
+        },
+        7 => Record::SyncedMark(fields.synced_mark()?),
         8 => Record::GroupRemoved,
-        9 => Record::StartOffset { offset: fields.i64()? },
+        9 => Record::StartOffset {
+            offset: fields.offset()?,
+        },
         10 => Record::Cleaned(CleanedSegment {
-            base_offset: fields.i64()?,
-            end_offset: fields.i64()?,
+            base_offset: fields.offset()?,
+            end_offset: fields.offset()?,
             size: fields.u64()?,
             stamps: u32::from_be_bytes(fields.array()?),
         }),
         11 => Record::CleanedInPlace,
-        12 => Record::DirtyFrom { offset: fields.i64()? },
+        12 => Record::DirtyFrom {
+            offset: fields.offset()?,
+        },
         13 => Record::Epoch(EpochStart {
-            term: fields.u64()?,
-            start: fields.i64()?,
+            term: fields.term()?,
+            start: fields.offset()?,
         }),
         _ => return Err("a type of record"),
     })
@@ -522,8 +526,31 @@ impl<'a> Fields<'a> {
         Ok(u64::from_be_bytes(self.array()?))
     }
 
-    fn i64(&mut self) -> Result<i64, &'static str> {
-        Ok(i64::from_be_bytes(self.array()?))
+    fn term(&mut self) -> Result<u64, &'static str> {
+        match self.u64()? {
+            term if term <= MAX_TERM => Ok(term),
+            _ => Err("a term that no log has come to"),
+        }
+    }
+
+    fn offset(&mut self) -> Result<i64, &'static str> {
+        match i64::from_be_bytes(self.array()?) {
+            offset if offset >= 0 => Ok(offset),
+            _ => Err("an offset below 0"),
+        }
+    }
+
+    fn synced_mark(&mut self) -> Result<SyncedMark, &'static str> {
+        let mark = SyncedMark {
+            segment_base: self.offset()?,
+            position: self.u64()?,
+            next_offset: self.offset()?,
+            last_index: self.u64()?,
+        };
+        match mark.segment_base <= mark.next_offset {
+            true => Ok(mark),
+            false => Err("a synced mark before its segment"),
+        }
     }
 
     fn payload(&mut self) -> Result<Bytes, &'static str> {

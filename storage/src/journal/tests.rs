@@ -415,6 +415,41 @@ fn what_a_later_version_wrote_is_not_skipped() {
     ));
 }
 
+/// A sound checksum does not make them sound: they would become leader epochs and offsets below 0.
+#[test]
+fn terms_and_offsets_that_no_log_has_are_refused() {
+    for record in [
+        vote(u64::from(u32::MAX), 1),
+        entry(1, 1 << 40),
+        Record::Epoch(EpochStart {
+            term: u64::MAX,
+            start: 0,
+        }),
+        Record::Epoch(EpochStart { term: 1, start: -1 }),
+        anchor(-1, 1),
+        mark(-1, 1),
+        Record::SyncedMark(SyncedMark {
+            segment_base: 8,
+            position: 0,
+            next_offset: 7,
+            last_index: 1,
+        }),
+        Record::StartOffset { offset: -1 },
+    ] {
+        let disk = disk(3);
+        let (journal, _) = open(&disk).unwrap();
+        journal.append(&[(group(1), record.clone())]).unwrap();
+        journal.sync().unwrap();
+        drop(journal);
+        let opened = open(&disk);
+        assert!(
+            matches!(opened, Err(JournalError::UnknownRecord { .. })),
+            "{record:?}: {:?}",
+            opened.err()
+        );
+    }
+}
+
 #[test]
 fn too_much_is_refused_and_nothing_written() {
     let (journal, _) = open(&disk(1)).unwrap();

@@ -1,7 +1,7 @@
 //! A node over a simulated disk and a clock of its own.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use broker::config::{Assignment, BrokerConfig, Origin, Settings};
 use broker::controller::decide::{Registration, register_broker};
@@ -51,13 +51,16 @@ impl Clock for FuzzClock {
 
 /// The broker's configuration.
 pub(crate) fn config() -> Arc<BrokerConfig> {
-    let assignments = PROPERTIES.map(|(name, value)| Assignment {
-        name: name.into(),
-        value: value.into(),
-        origin: Origin::Set,
+    static CONFIG: LazyLock<Arc<BrokerConfig>> = LazyLock::new(|| {
+        let assignments = PROPERTIES.map(|(name, value)| Assignment {
+            name: name.into(),
+            value: value.into(),
+            origin: Origin::Set,
+        });
+        let settings = Settings::new(assignments).expect("the properties are sound");
+        Arc::new(BrokerConfig::new(settings, "fuzz").expect("the properties fit each other"))
     });
-    let settings = Settings::new(assignments).expect("the properties are sound");
-    Arc::new(BrokerConfig::new(settings, "fuzz").expect("the properties fit each other"))
+    CONFIG.clone()
 }
 
 /// As configured, but that segments and the distance of index entries are small: there are many files soon.

@@ -92,10 +92,11 @@ impl Names {
 
     pub(super) fn create_dir_all(&mut self, path: &Path) -> io::Result<()> {
         let mut dir = ROOT;
-        for name in parts(path)? {
-            dir = match self.dir(dir)?.live.get(&name) {
+        for name in parts(path) {
+            let name = name?;
+            dir = match self.dir(dir)?.live.get(name) {
                 Some(next) => *next,
-                None => self.link((dir, name), Node::Dir(Dir::default()))?,
+                None => self.link((dir, name.to_owned()), Node::Dir(Dir::default()))?,
             };
         }
         self.dir(dir).map(drop)
@@ -161,14 +162,14 @@ impl Names {
     }
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let (from_parts, to_parts) = (parts(from)?, parts(to)?);
+        let is_below = lies_below(to, from)?;
         let from = self.key(from)?;
         let to = self.key(to)?;
         let node = *self.dir(from.0)?.live.get(&from.1).ok_or(Errno::NOENT)?;
         if from == to {
             return Ok(());
         }
-        if to_parts.starts_with(&from_parts) {
+        if is_below {
             return Err(Errno::INVAL.into());
         }
         if let Some(replaced) = self.dir(to.0)?.live.get(&to.1).copied() {
@@ -384,15 +385,15 @@ impl Names {
 
     fn find(&self, path: &Path) -> io::Result<NodeId> {
         let mut id = ROOT;
-        for name in parts(path)? {
-            id = *self.dir(id)?.live.get(&name).ok_or(Errno::NOENT)?;
+        for name in parts(path) {
+            id = *self.dir(id)?.live.get(name?).ok_or(Errno::NOENT)?;
         }
         Ok(id)
     }
 
     /// The directory, which must exist, and the name in it, which need not.
     fn key(&self, path: &Path) -> io::Result<Key> {
-        let name = parts(path)?.pop().ok_or(Errno::INVAL)?;
+        let name = parts(path).last().ok_or(Errno::INVAL)??.to_owned();
         let dir = self.find(path.parent().unwrap_or(Path::new("")))?;
         self.dir(dir)?;
         Ok((dir, name))
@@ -429,14 +430,17 @@ impl Change {
 }
 
 /// The names along a path; relative paths begin at the root as well.
-fn parts(path: &Path) -> io::Result<Vec<String>> {
-    let mut parts = Vec::new();
-    for component in path.components() {
-        match component {
-            Component::Normal(name) => parts.push(name.to_str().ok_or(Errno::ILSEQ)?.to_owned()),
-            Component::RootDir | Component::CurDir => {}
-            Component::ParentDir | Component::Prefix(_) => return Err(Errno::INVAL.into()),
-        }
-    }
-    Ok(parts)
+fn parts(path: &Path) -> impl Iterator<Item = io::Result<&str>> {
+    path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_str().ok_or(Errno::ILSEQ.into())),
+        Component::RootDir | Component::CurDir => None,
+        Component::ParentDir | Component::Prefix(_) => Some(Err(Errno::INVAL.into())),
+    })
+}
+
+/// Whether the names along a path begin with those along another.
+fn lies_below(path: &Path, above: &Path) -> io::Result<bool> {
+    let path: Vec<&str> = parts(path).collect::<io::Result<_>>()?;
+    let above: Vec<&str> = parts(above).collect::<io::Result<_>>()?;
+    Ok(path.starts_with(&above))
 }

@@ -21,14 +21,14 @@ pub(super) static STOPPED: LazyLock<Vec<File>> = LazyLock::new(|| files(true));
 pub(super) static KILLED: LazyLock<Vec<File>> = LazyLock::new(|| files(false));
 
 fn files(is_stopped: bool) -> Vec<File> {
-    let mut world = World::large();
+    let mut world = World::with_topics(&["t0", "t1"]);
     let node = world.node().clone();
     let topics = node.topics().load_full();
     let partitions: Vec<_> = topics
         .partitions()
         .filter(|partition| !partition.topic.starts_with("__"))
         .collect();
-    for round in 0..24 {
+    for round in 0..12 {
         for (place, partition) in partitions.iter().enumerate().filter(|(place, _)| *place < 3) {
             let codec = Codec::ALL[(round + place) % Codec::ALL.len()];
             let mut batch = BatchBuilder::new(codec);

@@ -8,7 +8,7 @@ use broker::wire::versions::APIS;
 use parking_lot::Mutex;
 
 /// How often the file is written.
-const WRITE_EVERY: u64 = 10_000;
+const WRITE_EVERY: u64 = 1_000;
 
 static COUNTS: Mutex<Counts> = Mutex::new(Counts {
     executions: 0,

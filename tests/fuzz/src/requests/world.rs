@@ -39,6 +39,8 @@ const AGES_MS: u64 = 60 * 86_400_000;
 /// Work on other threads must be done by then.
 const PATIENCE: Duration = Duration::from_secs(20);
 const CONNECTIONS: usize = 3;
+/// What there is from the start.
+const TOPICS: [&str; 3] = ["t0", "t1", "t2"];
 
 /// What a request was.
 #[derive(Debug, Clone)]
@@ -74,15 +76,15 @@ pub(crate) struct World {
 impl World {
     /// A node as an input begins it: its disk may be small.
     pub(super) fn new(input: &[u8]) -> Self {
-        let world = Self::large();
+        let world = Self::with_topics(&TOPICS);
         if Choices::new(input).percent(20) {
             world.disk.set_capacity(Some(SMALL_DISK));
         }
         world
     }
 
-    /// A node with three topics and a coordinator.
-    pub(crate) fn large() -> Self {
+    /// A node with these topics and a coordinator.
+    pub(crate) fn with_topics(topics: &[&str]) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -109,7 +111,7 @@ impl World {
             next_correlation_id: 1,
             disk,
         };
-        world.begin();
+        world.begin(topics);
         world
     }
 
@@ -134,13 +136,14 @@ impl World {
     }
 
     /// Topics, and a group's coordinator, so that there is something from the start.
-    fn begin(&mut self) {
+    fn begin(&mut self, topics: &[&str]) {
         let runtime = self.runtime.clone();
         runtime.block_on(async {
             let text = |text: &str| [&(text.len() as i16).to_be_bytes()[..], text.as_bytes()].concat();
             // Metadata 4: names, and whether to make them.
-            let names = ["t0", "t1", "t2"].map(text).concat();
-            self.call(ApiKey::Metadata, 4, [&3_i32.to_be_bytes()[..], &names, &[1]].concat());
+            let count = (topics.len() as i32).to_be_bytes();
+            let names = topics.iter().copied().map(text).collect::<Vec<_>>().concat();
+            self.call(ApiKey::Metadata, 4, [&count[..], &names, &[1]].concat());
             // Metadata 12: all topics with their ids.
             self.settle(1_000).await;
             self.call(ApiKey::Metadata, 12, vec![0, 0, 0, 0]);
@@ -191,17 +194,17 @@ impl World {
         if is_damaged {
             mutate(choices, &mut body, 4);
         }
-        // Any version of ApiVersions is answered.
-        let version = match api.key {
-            ApiKey::ApiVersions if choices.percent(5) => choices.byte() as i16,
-            _ => version,
+        // Any version of ApiVersions is answered. The body is another version's, then.
+        let (version, is_damaged) = match api.key {
+            ApiKey::ApiVersions if choices.percent(5) => (choices.byte() as i16, true),
+            _ => (version, is_damaged),
         };
         let connection = choices.below(CONNECTIONS);
         let asked = Asked {
             api,
             version,
             correlation_id: self.correlation_id(),
-            is_damaged: is_damaged || !api.serves(version),
+            is_damaged,
             group,
         };
         self.send(asked, &body, connection);
