@@ -68,16 +68,16 @@ impl StoppedJournal {
 impl Target {
     /// To be read.
     pub(super) fn open(path: &Path) -> Result<Self, String> {
-        Self::lock(path, DirLock::acquire_to_read)
+        Self::with(RealDisk::to_read(MAX_DESCRIPTORS), path, DirLock::acquire_to_read)
     }
 
     /// To be changed.
     pub(super) fn open_to_repair(path: &Path) -> Result<Self, String> {
-        Self::lock(path, DirLock::acquire)
+        Self::with(RealDisk::new(MAX_DESCRIPTORS), path, DirLock::acquire)
     }
 
-    fn lock(path: &Path, acquire: fn(&Path) -> Result<DirLock, LockError>) -> Result<Self, String> {
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(MAX_DESCRIPTORS));
+    fn with(disk: RealDisk, path: &Path, acquire: fn(&Path) -> Result<DirLock, LockError>) -> Result<Self, String> {
+        let disk: Arc<dyn Disk> = Arc::new(disk);
         // A partition's directory may be what is missing.
         let path = match path.canonicalize() {
             Ok(path) => path,
