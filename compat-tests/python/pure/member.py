@@ -48,7 +48,7 @@ class LocalMember(ThreadMember):
         try:
             consumer.commit()
             return True
-        except self._client.error:
+        except (self._client.error, TimeoutError):
             if not WITH_RESTARTS:
                 raise
             time.sleep(0.1)
