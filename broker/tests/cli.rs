@@ -1,6 +1,7 @@
 //! The command line's tools against a broker, both as a user starts them: what they print, in every format, and how they end.
 
-use std::io::{BufRead, BufReader, Write};
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
@@ -23,6 +24,12 @@ struct Said {
 fn weir() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
     command.env_remove("WEIR_BOOTSTRAP");
+    command
+}
+
+fn weir_with(broker: &Weir, args: &[&str]) -> Command {
+    let mut command = weir();
+    command.env("WEIR_BOOTSTRAP", &broker.kafka).args(args);
     command
 }
 
@@ -53,8 +60,7 @@ impl Weir {
     }
 
     fn run(&self, args: &[&str], input: &[u8]) -> Output {
-        let mut command = weir();
-        command.env("WEIR_BOOTSTRAP", &self.kafka).args(args);
+        let mut command = weir_with(self, args);
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -244,6 +250,153 @@ fn files_are_dumped_and_verified() {
         damaged.code == Some(1) && damaged.out.contains("PROBLEM at byte 0"),
         "{}",
         damaged.out
+    );
+}
+
+/// The names of all fields; what is below `configs` are settings.
+fn fields(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| fields(value, into)),
+        Value::Object(entries) => entries.iter().for_each(|(name, value)| {
+            into.insert(name.clone());
+            if name != "configs" {
+                fields(value, into);
+            }
+        }),
+        _ => {}
+    }
+}
+
+/// What stands in backquotes in the README's row of a command.
+fn documented(command: &str) -> BTreeSet<String> {
+    let readme = include_str!("../../README.md");
+    let is_of = |line: &&str| {
+        line.split('|')
+            .nth(1)
+            .is_some_and(|commands| commands.contains(&format!("`{command}`")))
+    };
+    let row = readme.lines().filter(|line| line.starts_with("| `")).find(is_of);
+    let row = row.unwrap_or_else(|| panic!("the README has no row for {command}"));
+    let fields = row.split('|').nth(2).unwrap();
+    fields.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_readme_has_every_field() {
+    let weir = Weir::start();
+    let check = |command: &str, value: &Value| {
+        let mut found = BTreeSet::new();
+        fields(value, &mut found);
+        assert!(!found.is_empty(), "{command}: {value}");
+        let unknown: Vec<_> = found.difference(&documented(command)).cloned().collect();
+        assert!(unknown.is_empty(), "{command}: the README lacks {unknown:?}");
+    };
+    let said = |command: &str, args: &[&str]| {
+        let words: Vec<&str> = command.split(' ').chain(args.iter().copied()).collect();
+        check(command, &weir.json(&words));
+    };
+    said("topic create", &["t", "--config", "retention.ms=5"]);
+    weir.ok(&["produce", "t", "-H", "h=1"], "v");
+    said("consume", &["t", "-e"]);
+    said("topic list", &[]);
+    said("topic describe", &["t"]);
+    said("topic add-partitions", &["t", "--add", "1"]);
+    said("topic alter", &["t", "--unset", "retention.ms"]);
+    said("group reset", &["g", "--topic", "t", "--to-latest", "--execute"]);
+    said("group list", &[]);
+    said("group describe", &["g"]);
+    said("group delete", &["g", "--yes"]);
+    said("config list", &["--topic", "t", "--all", "--docs"]);
+    said("config get", &["retention.ms", "--topic", "t"]);
+    said("config set", &["retention.ms=6", "--topic", "t"]);
+    said("cluster", &["--apis"]);
+    said("topic delete", &["t", "--yes"]);
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::write(copy.path().join("00000000000000000000.log"), [b'x'; 100]).unwrap();
+    let path = copy.path().to_str().unwrap();
+    let verified = weir.say(&["log", "verify", path, "--output", "json"]);
+    assert_eq!(verified.code, Some(1));
+    let verified: Value = serde_json::from_str(&verified.out).unwrap();
+    check("log verify", &verified);
+    assert!(verified["logs"][0]["damage"].is_string(), "{verified}");
+}
+
+#[test]
+fn json_records_say_for_themselves_what_is_null() {
+    let weir = Weir::start();
+    weir.ok(&["topic", "create", "t"], "");
+    for option in [&["-k", "x"][..], &["-K", ":"], &["-Z"]] {
+        let said = weir.say(&[&["produce", "t", "--input", "json"], option].concat());
+        assert!(
+            said.code == Some(2) && said.err.contains("--input json"),
+            "{option:?}: {}",
+            said.err
+        );
+    }
+    let said = said(weir.run(
+        &["produce", "t", "--input", "json"],
+        b"{\"value\":\"a\"}\n{\"val\":\"b\"}\n",
+    ));
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.err
+            .contains("record 2 of standard input is no JSON record: unknown field `val`"),
+        "{}",
+        said.err
+    );
+    assert_eq!(weir.ok(&["consume", "t", "-e"], ""), "a\n");
+}
+
+/// Many records in few bytes are not all in memory at once.
+#[test]
+fn what_is_compressed_is_read_in_pieces() {
+    const RECORDS: usize = 300_000;
+    let weir = Weir::start();
+    weir.ok(&["topic", "create", "t", "--partitions", "4"], "");
+    let line = "the same again and again ".repeat(40) + "\n";
+    weir.ok(
+        &["produce", "t", "-z", "zstd", "--batch-bytes", "1000000"],
+        &line.repeat(RECORDS),
+    );
+    let mut command = weir_with(&weir, &["consume", "t"]);
+    let mut consumer = command.stdout(Stdio::piped()).spawn().unwrap();
+    // Nobody reads: it takes what it may take ahead.
+    let status = format!("/proc/{}/status", consumer.id());
+    let mut memory = 0;
+    for _ in 0..30 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let status = std::fs::read_to_string(&status).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        memory = line.trim().trim_end_matches(" kB").parse::<u64>().unwrap().max(memory);
+    }
+    let mut read =
+        std::io::read_to_string(consumer.stdout.take().unwrap().take((line.len() * RECORDS) as u64)).unwrap();
+    consumer.kill().unwrap();
+    consumer.wait().unwrap();
+    read.truncate(line.len());
+    assert_eq!(read, line);
+    // All of it would be 300 MB and more.
+    assert!(memory < 100_000, "{memory} kB");
+}
+
+#[test]
+fn offsets_of_a_topic_that_is_gone_are_left_out() {
+    let weir = Weir::start();
+    weir.ok(&["topic", "create", "here", "gone"], "");
+    for topic in ["here", "gone"] {
+        weir.ok(
+            &["group", "reset", "g", "--topic", topic, "--to-latest", "--execute"],
+            "",
+        );
+    }
+    weir.ok(&["topic", "delete", "gone", "--yes"], "");
+    let plan = weir.json(&["group", "reset", "g", "--all-topics", "--to-earliest", "--execute"]);
+    assert_eq!(plan["partitions"].as_array().unwrap().len(), 1, "{plan}");
+    let said = weir.say(&["group", "reset", "g", "--topic", "here", "--to-offset", "-1"]);
+    assert!(
+        said.code == Some(2) && said.err.contains("-1 is not in 0.."),
+        "{}",
+        said.err
     );
 }
 

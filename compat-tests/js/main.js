@@ -25,7 +25,6 @@ if (command === 'member') {
   await runMember(...rest)
 } else {
   const cluster = new Cluster(command)
-  await cluster.open()
   const checks = new Checks()
   if (process.env.WEIR_COMPAT_CONTROL) {
     registerRestart(checks, cluster)
@@ -39,7 +38,6 @@ if (command === 'member') {
     registerErrors(checks, cluster)
   }
   await checks.run(PARALLEL, rest)
-  await cluster.close()
 }
 // A check that failed may have left something open.
 process.exit(0)

@@ -72,6 +72,7 @@ fn advice(problem: &ClientError) -> Option<&'static str> {
         ClientError::NoLeader { .. } => {
             Some("look which brokers are missing with `weir cluster`, and which partitions with `weir topic describe`")
         }
+        ClientError::UnknownBroker { .. } => Some("see the brokers and their ids with `weir cluster`"),
         ClientError::Protocol { .. } => None,
         ClientError::Refused { code, .. } => match *code {
             ErrorCode::TOPIC_ALREADY_EXISTS => Some("take another name, or add --if-not-exists"),

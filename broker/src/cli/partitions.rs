@@ -1,9 +1,12 @@
-//! Partitions as they are named on the command line.
+//! Partitions as they are named on the command line, and their offsets.
+
+use std::collections::BTreeMap;
 
 use super::cluster_args::existing_topic;
-use super::error::ToolError;
+use super::error::{ToolError, explain};
+use super::output::OutputArgs;
 use crate::client::Cluster;
-use crate::client::admin::TopicPartition;
+use crate::client::admin::{OffsetSpec, TopicPartition};
 
 /// The partitions of `TOPIC` or `TOPIC:0,2`, of each topic given; each once, in order.
 pub(super) async fn named_partitions(cluster: &Cluster, topics: &[String]) -> Result<Vec<TopicPartition>, ToolError> {
@@ -35,4 +38,23 @@ pub(super) async fn named_partitions(cluster: &Cluster, topics: &[String]) -> Re
     partitions.sort_unstable();
     partitions.dedup();
     Ok(partitions)
+}
+
+/// The offsets of those partitions that tell them now. Why others do not is told on the side: a description without some
+/// offsets is better than none.
+pub(super) async fn offsets_at_hand(
+    cluster: &Cluster,
+    partitions: &[TopicPartition],
+    spec: OffsetSpec,
+    output: &OutputArgs,
+) -> Result<BTreeMap<TopicPartition, i64>, ToolError> {
+    let asked: Vec<_> = partitions.iter().map(|partition| (partition.clone(), spec)).collect();
+    let mut offsets = BTreeMap::new();
+    for (partition, offset) in cluster.offsets_at_hand(&asked).await? {
+        match offset {
+            Ok(offset) => offsets.extend(offset.map(|offset| (partition, offset))),
+            Err(problem) => output.tell(&format!("weir: {}", explain(&problem))),
+        }
+    }
+    Ok(offsets)
 }

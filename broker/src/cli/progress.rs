@@ -1,9 +1,10 @@
 //! How far a command has come, on a terminal; nothing elsewhere.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::output::human_bytes;
 
@@ -26,10 +27,15 @@ impl Progress {
         };
         let bar = ProgressBar::with_draw_target(total, target);
         let template = match total {
-            Some(_) => "{bar:30} {percent:>3}%  {human_pos}/{human_len} records  {per_sec}  {msg}  {eta} left",
-            None => "{spinner} {human_pos} records  {per_sec}  {msg}",
+            Some(_) => "{bar:30} {percent:>3}%  {human_pos}/{human_len} records  {rate}/s  {msg}  {eta} left",
+            None => "{spinner} {human_pos} records  {rate}/s  {msg}",
         };
-        bar.set_style(ProgressStyle::with_template(template).expect("the templates above are well-formed"));
+        let style = ProgressStyle::with_template(template).expect("the templates above are well-formed");
+        let rate = |state: &ProgressState, text: &mut dyn Write| {
+            // A text takes whatever is written.
+            let _ = write!(text, "{}", HumanCount(state.per_sec() as u64));
+        };
+        bar.set_style(style.with_key("rate", rate));
         if is_shown {
             bar.enable_steady_tick(Duration::from_millis(200));
         }

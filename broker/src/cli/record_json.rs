@@ -5,13 +5,17 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::client::produce::NewRecord;
 
 /// Bytes of a key, value or header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a key, value or header is a string, {\"base64\": \"…\"} or null"
+)]
 pub(super) enum Text {
     /// UTF-8.
     Plain(String),
@@ -24,6 +28,7 @@ pub(super) enum Text {
 
 /// A header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Header {
     pub(super) name: String,
     pub(super) value: Option<Text>,
@@ -43,14 +48,23 @@ pub(super) struct RecordJson<'a> {
     pub(super) headers: Vec<Header>,
 }
 
-/// A record to be sent; what else a line says (topic, partition, offset) is left aside.
+/// A record to be sent; where the line's record stood is left aside. A field of another name is refused: it may be the
+/// value, misspelt, and a record without one deletes what has its key.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct NewRecordJson {
     timestamp: Option<i64>,
     key: Option<Text>,
     value: Option<Text>,
     headers: Vec<Header>,
+    #[serde(rename = "topic")]
+    _topic: IgnoredAny,
+    #[serde(rename = "partition")]
+    _partition: IgnoredAny,
+    #[serde(rename = "offset")]
+    _offset: IgnoredAny,
+    #[serde(rename = "timestamp_type")]
+    _timestamp_type: IgnoredAny,
 }
 
 impl Text {
@@ -122,6 +136,10 @@ mod tests {
         assert_eq!(record.headers, [("h".to_owned(), None)]);
         let least = parse(b"{}", 9).unwrap();
         assert_eq!((least.key, least.value, least.timestamp), (None, None, 9));
+        let said = |line: &str| parse(line.as_bytes(), 0).unwrap_err();
+        assert!(said(r#"{"vlaue":"x"}"#).starts_with("unknown field `vlaue`, expected one of `timestamp`, `key`"));
+        assert!(said(r#"{"headers":[{"name":"a","val":"x"}]}"#).starts_with("unknown field `val`"));
+        assert!(said(r#"{"value":{"a":1}}"#).starts_with("a key, value or header is a string, "));
         assert!(parse(b"[1]", 0).is_err() && parse(b"{\"key\":{\"base64\":\"?\"}}", 0).is_err());
     }
 }

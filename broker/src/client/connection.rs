@@ -131,7 +131,10 @@ impl Connection {
     /// Sends a request that has no answer: Produce with acks 0.
     pub async fn send<R: Request>(&self, request: &R) -> Result<(), ClientError> {
         let (frame, _) = self.frame(request, self.version::<R>()?)?;
-        self.write(&frame).await
+        match tokio::time::timeout(self.timeout, self.write(&frame)).await {
+            Ok(written) => written,
+            Err(_) => Err(self.too_late(R::KEY, self.timeout)),
+        }
     }
 
     async fn ask_versions(&self) -> Result<Versions, ClientError> {
@@ -175,15 +178,17 @@ impl Connection {
         });
         match answered.await {
             Ok(answer) => answer,
-            Err(_) => {
-                // Part of the request may be written: nothing more can be said here.
-                self.waiting.lock().close("an answer did not come in time".to_owned());
-                Err(ClientError::TimedOut {
-                    broker: self.peer.clone(),
-                    api: api_name(R::KEY),
-                    seconds: limit.as_secs(),
-                })
-            }
+            Err(_) => Err(self.too_late(R::KEY, limit)),
+        }
+    }
+
+    /// Ends the connection: part of a request may be written, and nothing more can be said behind it.
+    fn too_late(&self, key: i16, limit: Duration) -> ClientError {
+        self.waiting.lock().close("an answer did not come in time".to_owned());
+        ClientError::TimedOut {
+            broker: self.peer.clone(),
+            api: api_name(key),
+            seconds: limit.as_secs(),
         }
     }
 

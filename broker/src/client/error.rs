@@ -155,6 +155,14 @@ pub enum ClientError {
         /// What the broker said.
         message: Option<String>,
     },
+    /// The cluster has no broker of that id.
+    #[error("there is no broker {id}: the cluster has {known}")]
+    UnknownBroker {
+        /// The id.
+        id: i32,
+        /// Those that there are.
+        known: String,
+    },
     /// The partition has no leader now.
     #[error("{subject} has no leader now")]
     NoLeader {

@@ -15,12 +15,16 @@ pub mod error;
 pub mod produce;
 mod versions;
 
+#[cfg(test)]
+mod tests;
+
 pub use cluster::{Cluster, Effect, Options};
 pub use connection::{Connection, MAX_ANSWER_BYTES};
 pub use error::{ClientError, ErrorCode};
 
 use kafka_protocol::messages::TopicName;
 use kafka_protocol::protocol::StrBytes;
+use tokio::task::JoinError;
 
 /// The most that the records of one batch may take when they are decompressed.
 pub const MAX_DECOMPRESSED_BYTES: usize = 256 << 20;
@@ -31,4 +35,13 @@ fn text(text: &str) -> StrBytes {
 
 fn topic_name(name: &str) -> TopicName {
     TopicName(text(name))
+}
+
+/// What a task came to; `None` where the runtime ended it. Its panic goes on here: what it had in hand is not lost unseen.
+fn joined<T>(result: Result<T, JoinError>) -> Option<T> {
+    match result.map_err(JoinError::try_into_panic) {
+        Ok(outcome) => Some(outcome),
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(_)) => None,
+    }
 }

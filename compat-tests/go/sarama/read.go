@@ -6,17 +6,15 @@ import (
 	"github.com/IBM/sarama"
 
 	"weir/compat/client"
-	"weir/compat/record"
 )
 
 // reader has a consumer for each partition; all give their records to one channel.
 type reader struct {
+	client.Inbox
 	consumer   sarama.Consumer
 	topic      string
 	partitions map[int32]sarama.PartitionConsumer
 	stops      map[int32]chan struct{}
-	records    chan record.Record
-	errors     chan error
 }
 
 // Reader is client.Client's.
@@ -38,8 +36,7 @@ func (c *Client) Reader(topic string, starts map[int32]int64, options client.Rea
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{consumer, topic, map[int32]sarama.PartitionConsumer{}, map[int32]chan struct{}{},
-		make(chan record.Record), make(chan error)}
+	r := &reader{client.NewInbox(), consumer, topic, map[int32]sarama.PartitionConsumer{}, map[int32]chan struct{}{}}
 	for partition, start := range starts {
 		if err := r.open(partition, start); err != nil {
 			r.Close()
@@ -59,7 +56,7 @@ func (r *reader) open(partition int32, offset int64) error {
 	go func() {
 		for each := range opened.Messages() {
 			select {
-			case r.records <- fromLibrary(each):
+			case r.Records <- fromLibrary(each):
 			case <-stop:
 				return
 			}
@@ -68,7 +65,7 @@ func (r *reader) open(partition int32, offset int64) error {
 	go func() {
 		for each := range opened.Errors() {
 			select {
-			case r.errors <- each.Err:
+			case r.Errors <- each.Err:
 			case <-stop:
 				return
 			}
@@ -81,22 +78,6 @@ func (r *reader) shut(partition int32) {
 	close(r.stops[partition])
 	_ = r.partitions[partition].Close()
 	delete(r.partitions, partition)
-}
-
-func (r *reader) Read(count int, wait time.Duration) ([]record.Record, error) {
-	var records []record.Record
-	end := time.After(wait)
-	for len(records) < count {
-		select {
-		case each := <-r.records:
-			records = append(records, each)
-		case err := <-r.errors:
-			return records, err
-		case <-end:
-			return records, nil
-		}
-	}
-	return records, nil
 }
 
 // Seek opens the partition anew, as sarama's consumers have no seek.

@@ -58,17 +58,5 @@ func (c *Client) Committed(group, topic string, partitions int32) ([]client.Offs
 
 // Lag is client.Client's.
 func (c *Client) Lag(group, topic string, partitions int32) ([]int64, error) {
-	committed, err := c.Committed(group, topic, partitions)
-	if err != nil {
-		return nil, err
-	}
-	var lags []int64
-	for _, each := range committed {
-		_, end, err := c.Bounds(topic, each.Partition)
-		if err != nil {
-			return nil, err
-		}
-		lags = append(lags, end-each.At)
-	}
-	return lags, nil
+	return client.LagOf(c, group, topic, partitions)
 }

@@ -2,19 +2,16 @@ package segmentio
 
 import (
 	"context"
-	"time"
 
 	"github.com/segmentio/kafka-go"
 
 	"weir/compat/client"
-	"weir/compat/record"
 )
 
 // reader has a Reader for each partition; all give their records to one channel.
 type reader struct {
+	client.Inbox
 	partitions map[int32]*partition
-	records    chan record.Record
-	errors     chan error
 }
 
 type partition struct {
@@ -25,7 +22,7 @@ type partition struct {
 
 // Reader is client.Client's.
 func (c *Client) Reader(topic string, starts map[int32]int64, options client.ReaderOptions) (client.Reader, error) {
-	r := &reader{map[int32]*partition{}, make(chan record.Record), make(chan error)}
+	r := &reader{client.NewInbox(), map[int32]*partition{}}
 	for number, start := range starts {
 		config := kafka.ReaderConfig{
 			Brokers: []string{c.bootstrap}, Topic: topic, Partition: int(number), MaxWait: fetchWait,
@@ -62,34 +59,18 @@ func (r *reader) run(from *partition, lasting bool) {
 			}
 			if err != nil {
 				select {
-				case r.errors <- err:
+				case r.Errors <- err:
 				case <-ctx.Done():
 				}
 				return
 			}
 			select {
-			case r.records <- fromLibrary(message):
+			case r.Records <- fromLibrary(message):
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
-}
-
-func (r *reader) Read(count int, wait time.Duration) ([]record.Record, error) {
-	var records []record.Record
-	end := time.After(wait)
-	for len(records) < count {
-		select {
-		case each := <-r.records:
-			records = append(records, each)
-		case err := <-r.errors:
-			return records, err
-		case <-end:
-			return records, nil
-		}
-	}
-	return records, nil
 }
 
 func (r *reader) Seek(number int32, offset int64) error {

@@ -12,13 +12,33 @@ const { Kafka, Partitioners, logLevel } = kafkajs
 
 // Retries until the patience is over; by default there are five.
 const RETRY = { initialRetryTime: 100, maxRetryTime: 1000, retries: Math.ceil(PATIENCE_MS / 1000) }
+// By default a second, in which a busy machine may not come to it.
+const CONNECT_MS = 20_000
 // Of calls that must fail: what can be retried is not retried for long.
 const FEW = { initialRetryTime: 50, retries: 3 }
 
 // A client; its own log is left out, as what must fail would fill it.
 export function connect(bootstrap, clientId = 'weir-compat') {
   return new Kafka({ clientId, brokers: [bootstrap], logLevel: logLevel.NOTHING, retry: RETRY,
-    requestTimeout: PATIENCE_MS })
+    connectionTimeout: CONNECT_MS, requestTimeout: PATIENCE_MS })
+}
+
+// An admin client that is another one for each call. A client of kafkajs asks for all topics at once that it was ever
+// told of, and each call fails as long as one of them is not there: a topic that one check has deleted, or that the broker
+// does not know yet, would fail the other checks, and calls at the same time can make it stay so.
+function afresh(kafka, options) {
+  const call = method => (...details) => once(kafka, options, admin => admin[method](...details))
+  return new Proxy({}, { get: (_, method) => call(method) })
+}
+
+async function once(kafka, options, use) {
+  const admin = kafka.admin(options)
+  await admin.connect()
+  try {
+    return await use(admin)
+  } finally {
+    await admin.disconnect()
+  }
 }
 
 // Kafka's code in an error of the library; -1 for an error of its own, 0 for none.
@@ -45,18 +65,8 @@ export class Cluster {
   constructor(bootstrap) {
     this.bootstrap = bootstrap
     this.kafka = connect(bootstrap)
-    this.admin = this.kafka.admin()
-    this.impatient = this.kafka.admin({ retry: FEW })
-  }
-
-  async open() {
-    await this.admin.connect()
-    await this.impatient.connect()
-  }
-
-  async close() {
-    await this.admin.disconnect()
-    await this.impatient.disconnect()
+    this.admin = afresh(this.kafka, {})
+    this.impatient = afresh(this.kafka, { retry: FEW })
   }
 
   // A name that no other run uses.
@@ -73,7 +83,7 @@ export class Cluster {
   }
 
   create(topic, options = {}) {
-    return this.impatient.createTopics({ waitForLeaders: false, ...options,
+    return this.impatient.createTopics({ waitForLeaders: false, timeout: PATIENCE_MS, ...options,
       topics: [{ replicationFactor: 1, ...topic }] })
   }
 
@@ -86,6 +96,11 @@ export class Cluster {
         return false
       }
     })
+  }
+
+  // An admin client for calls that count on what the ones before have found.
+  withAdmin(use) {
+    return once(this.kafka, {}, use)
   }
 
   // A producer that obeys the records' partitions, unless the options say otherwise; `use` gets it and it is closed.

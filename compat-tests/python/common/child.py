@@ -7,19 +7,18 @@ import sys
 import threading
 import time
 
+from .member import Watched
 from .scene import Member
 
 
-class ChildMember:
+class ChildMember(Watched):
     """It ends by itself when this process does."""
 
     def __init__(self, client: str, bootstrap: str, group: str, topic: str, configs: dict):
+        super().__init__()
         self._process = subprocess.Popen(
             [sys.executable, "-B", sys.argv[0], "member", bootstrap, client, group, topic, json.dumps(configs)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._lock = threading.Lock()
-        self._lines: list[str] = []
-        self._assigned: set[int] = set()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -28,18 +27,6 @@ class ChildMember:
             with self._lock:
                 self._assigned = set(assigned)
                 self._lines += lines
-
-    def assigned(self) -> set[int]:
-        with self._lock:
-            return set(self._assigned)
-
-    def drain(self) -> list[str]:
-        with self._lock:
-            drained, self._lines = self._lines, []
-            return drained
-
-    def drain_revoked(self) -> list[set[int]]:
-        return []
 
     def failure(self) -> object:
         code = self._process.poll()

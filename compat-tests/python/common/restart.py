@@ -109,7 +109,7 @@ def run(cluster: Cluster, sender: Callable[[str], Sender], reader: Callable[[str
         def reached() -> bool:
             sending.check()
             for each in members:
-                true(each.failure() is None, f"a member failed: {each.failure()}")
+                true(each.failure() is None, f"a member failed: {each.failure()!r}")
             return min(by_assignment.look(), by_group.look()) >= mark
 
         eventually(f"{STEP} records read {what} (sent {len(sending.sent)}, read {by_assignment.highest} by assignment, "

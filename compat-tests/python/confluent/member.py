@@ -1,35 +1,28 @@
 """A member of a group on a thread."""
 
-import threading
-
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from common.checks import WITH_RESTARTS, true
 from common.cluster import text_of
+from common.member import ThreadMember
 
 
-class LocalMember:
+class LocalMember(ThreadMember):
     """A consumer on a thread."""
 
     def __init__(self, bootstrap: str, group: str, topic: str, configs: dict):
+        super().__init__()
         self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False,
                                    "auto.offset.reset": "earliest", "session.timeout.ms": 6000,
                                    "heartbeat.interval.ms": 500} | configs)
         self._consumer.subscribe([topic], on_revoke=self._on_revoke)
-        self._lock = threading.Lock()
-        self._lines: list[str] = []
-        self._revoked: list[set[int]] = []
-        self._assigned: set[int] = set()
-        self._failure: object = None
-        self._running = True
-        self._thread = threading.Thread(target=self._loop, daemon=True)
         self._thread.start()
 
     def _on_revoke(self, _consumer, partitions) -> None:
         with self._lock:
             self._revoked.append({partition.partition for partition in partitions})
 
-    def _loop(self) -> None:
+    def _run(self) -> None:
         try:
             committed = True
             while self._running:
@@ -41,8 +34,6 @@ class LocalMember:
                 with self._lock:
                     self._lines += [text_of(message) for message in messages]
                     self._assigned = {partition.partition for partition in self._consumer.assignment()}
-        except Exception as problem:
-            self._failure = problem
         finally:
             self._consumer.close()
 
@@ -56,28 +47,3 @@ class LocalMember:
             # Without an offset there is nothing to commit any more: the partitions went to another.
             return problem.args[0].code() == KafkaError._NO_OFFSET
         return True
-
-    def assigned(self) -> set[int]:
-        with self._lock:
-            return set(self._assigned)
-
-    def drain(self) -> list[str]:
-        with self._lock:
-            drained, self._lines = self._lines, []
-            return drained
-
-    def drain_revoked(self) -> list[set[int]]:
-        with self._lock:
-            drained, self._revoked = self._revoked, []
-            return drained
-
-    def failure(self) -> object:
-        return self._failure
-
-    def die(self) -> None:
-        raise AssertionError("a member on a thread cannot be killed")
-
-    def close(self) -> None:
-        self._running = False
-        self._thread.join(60)
-        true(not self._thread.is_alive(), "a member does not end")

@@ -28,10 +28,11 @@ class Sender:
 
     def send(self, record: Record) -> None:
         def delivered(error, message) -> None:
-            if error is None:
-                self._answered.append(record.line(message.offset()))
-            else:
+            if error is not None:
                 self._failures.append(error)
+            elif message.offset() is not None:
+                # Without an offset it was sent again, and the broker said no more than that it has it.
+                self._answered.append(record.line(message.offset()))
 
         produce(self._producer, self._topic, record, delivered)
         self._producer.poll(0)

@@ -8,6 +8,7 @@ import threading
 from common.checks import Checks, equal
 from common.cluster import Cluster
 from common.lines import same
+from common.member import Watched
 from common.samples import records
 from common.scene import Scene
 from kcat.command import SETTINGS, parse, succeed
@@ -16,20 +17,17 @@ from kcat.command import SETTINGS, parse, succeed
 ASSIGNMENT = re.compile(r"rebalanced.*?(assigned|revoked|assignment|revoke)\b.*?: (.*)$")
 
 
-class KcatMember:
+class KcatMember(Watched):
     """kcat -G; what it is assigned is read from its standard error."""
 
     def __init__(self, bootstrap: str, group: str, topic: str, strategy: str, *options: str):
+        super().__init__()
         self._process = subprocess.Popen(
             ["kcat", "-b", bootstrap, *SETTINGS, *options, "-G", group, "-J", "-u",
              "-X", f"partition.assignment.strategy={strategy}", "-X", "session.timeout.ms=6000",
              "-X", "heartbeat.interval.ms=500", "-X", "auto.commit.interval.ms=200",
              "-X", "topic.auto.offset.reset=earliest", topic],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self._lock = threading.Lock()
-        self._lines: list[str] = []
-        self._revoked: list[set[int]] = []
-        self._assigned: set[int] = set()
         self._messages = ""
         for target in (self._read_records, self._read_messages):
             threading.Thread(target=target, daemon=True).start()
@@ -53,20 +51,6 @@ class KcatMember:
             self._revoked.append(partitions)
         else:
             self._assigned |= partitions
-
-    def assigned(self) -> set[int]:
-        with self._lock:
-            return set(self._assigned)
-
-    def drain(self) -> list[str]:
-        with self._lock:
-            drained, self._lines = self._lines, []
-            return drained
-
-    def drain_revoked(self) -> list[set[int]]:
-        with self._lock:
-            drained, self._revoked = self._revoked, []
-            return drained
 
     def failure(self) -> object:
         code = self._process.poll()

@@ -31,16 +31,19 @@ class Client:
     def __init__(self, bootstrap: str):
         self.bootstrap = bootstrap
 
+    def _common(self) -> dict:
+        # By default it waits for up to half a minute before it connects again.
+        return {"bootstrap_servers": self.bootstrap, "reconnect_backoff_max_ms": 1000}
+
     def producer(self, **settings) -> "Producer":
-        return Producer(KafkaProducer(bootstrap_servers=self.bootstrap, **{"enable_idempotence": False} | settings))
+        return Producer(KafkaProducer(**self._common() | {"enable_idempotence": False} | settings))
 
     def consumer(self, **settings) -> "Consumer":
-        defaults = {"bootstrap_servers": self.bootstrap, "enable_auto_commit": False, "auto_offset_reset": "none",
-                    "allow_auto_create_topics": False}
-        return Consumer(KafkaConsumer(**defaults | settings))
+        defaults = {"enable_auto_commit": False, "auto_offset_reset": "none", "allow_auto_create_topics": False}
+        return Consumer(KafkaConsumer(**self._common() | defaults | settings))
 
     def admin(self) -> "Admin":
-        return Admin(KafkaAdminClient(bootstrap_servers=self.bootstrap))
+        return Admin(KafkaAdminClient(**self._common()))
 
 
 class Producer:

@@ -51,25 +51,58 @@ impl DirLock {
             .truncate(false) // the holder's number stays readable until the lock is ours
             .open(&path)
             .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(LockError::Held {
-                    dir: dir.to_path_buf(),
-                    holder: holder(&mut file),
-                });
-            }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
+        lock(&mut file, dir, &path)?;
         file.set_len(0).map_err(failed)?;
         file.write_all(format!("{}\n", std::process::id()).as_bytes())
             .map_err(failed)?;
         Ok(DirLock { path, _file: file })
     }
 
+    /// As [`DirLock::acquire`], for who changes nothing: where the lock file cannot be written, as on a disk that is mounted
+    /// to be read, it is locked as it is.
+    pub fn acquire_to_read(dir: &Path) -> Result<DirLock, LockError> {
+        match Self::acquire(dir) {
+            Err(LockError::Io { source, .. })
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
+                Self::acquire_as_it_is(dir)
+            }
+            done => done,
+        }
+    }
+
+    fn acquire_as_it_is(dir: &Path) -> Result<DirLock, LockError> {
+        let path = dir.join(LOCK_FILE);
+        // Without a lock file nobody holds it, and the directory stands for it.
+        let opened = File::open(&path).or_else(|_| File::open(dir));
+        let mut file = opened.map_err(|source| LockError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        lock(&mut file, dir, &path)?;
+        Ok(DirLock { path, _file: file })
+    }
+
     /// The lock file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+fn lock(file: &mut File, dir: &Path, path: &Path) -> Result<(), LockError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(LockError::Held {
+            dir: dir.to_path_buf(),
+            holder: holder(file),
+        }),
+        Err(TryLockError::Error(source)) => Err(LockError::Io {
+            path: path.to_path_buf(),
+            source,
+        }),
     }
 }
 
@@ -83,5 +116,28 @@ fn holder(file: &mut File) -> String {
     {
         Ok(Ok(process)) => format!("process {process}"),
         _ => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a disk that is mounted to be read leaves to do.
+    #[test]
+    fn without_writing_a_holder_is_seen_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        // Nobody was ever here: nothing is made.
+        drop(DirLock::acquire_as_it_is(dir.path()).unwrap());
+        assert!(!dir.path().join(LOCK_FILE).exists());
+        let broker = DirLock::acquire(dir.path()).unwrap();
+        let refused = DirLock::acquire_as_it_is(dir.path()).unwrap_err();
+        assert!(matches!(refused, LockError::Held { .. }), "{refused}");
+        drop(broker);
+        let before = std::fs::read(dir.path().join(LOCK_FILE)).unwrap();
+        let reader = DirLock::acquire_as_it_is(dir.path()).unwrap();
+        assert!(DirLock::acquire(dir.path()).is_err());
+        drop(reader);
+        assert_eq!(std::fs::read(dir.path().join(LOCK_FILE)).unwrap(), before);
     }
 }

@@ -56,6 +56,8 @@ struct Shared {
     names: RwLock<Names>,
     next_id: AtomicU64,
     boot_id_path: PathBuf,
+    /// How files are opened.
+    access: OFlags,
     /// One descriptor per filesystem for `syncfs`, kept open: a failed write-back is only told to a descriptor that was
     /// there when it failed.
     filesystems: Mutex<BTreeMap<u64, Arc<OwnedFd>>>,
@@ -67,14 +69,24 @@ impl RealDisk {
         Self::with_boot_id_path(max_descriptors, PathBuf::from(BOOT_ID_PATH))
     }
 
+    /// As [`RealDisk::new`], for who changes nothing: a write to a file fails, and what this user may only read is read.
+    pub fn to_read(max_descriptors: usize) -> Self {
+        Self::with(max_descriptors, PathBuf::from(BOOT_ID_PATH), OFlags::RDONLY)
+    }
+
     /// As [`RealDisk::new`], with another file to read the boot id from (for tests that play a reboot).
     pub fn with_boot_id_path(max_descriptors: usize, boot_id_path: PathBuf) -> Self {
+        Self::with(max_descriptors, boot_id_path, OFlags::RDWR)
+    }
+
+    fn with(max_descriptors: usize, boot_id_path: PathBuf, access: OFlags) -> Self {
         RealDisk {
             shared: Arc::new(Shared {
                 descriptors: Descriptors::new(max_descriptors),
                 names: RwLock::default(),
                 next_id: AtomicU64::new(1),
                 boot_id_path,
+                access,
                 filesystems: Mutex::default(),
             }),
         }
@@ -91,7 +103,7 @@ impl RealDisk {
         let descriptor = self
             .shared
             .descriptors
-            .make_room_for(|| open_file(path, OFlags::RDWR | extra))?;
+            .make_room_for(|| open_file(path, self.shared.access | extra))?;
         let stat = rustix::fs::fstat(&descriptor)?;
         if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
             return Err(io::Error::new(
@@ -262,7 +274,7 @@ impl RealFile {
         let path = names.path_of(self.slot.id).ok_or_else(removed)?;
         self.shared
             .descriptors
-            .open(&self.slot, || open_file(path, OFlags::RDWR))
+            .open(&self.slot, || open_file(path, self.shared.access))
     }
 
     /// Runs something that makes the file dirty.

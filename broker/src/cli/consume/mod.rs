@@ -18,7 +18,7 @@ use super::time::parse_time;
 use crate::client::consume::{Consumer, FetchOptions};
 use format::Format;
 use offsets::{End, OffsetArg, Start};
-use writer::RecordWriter;
+use writer::{RecordWriter, Style};
 
 /// How often it is looked whether anybody still reads.
 const UNREAD_INTERVAL: Duration = Duration::from_millis(500);
@@ -77,9 +77,12 @@ pub struct ConsumeArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RecordFormat {
     /// Values, or what --format and --key-delimiter say
+    #[value(alias = "table")]
     Text,
     /// One object a line
     Json,
+    /// One document for each record
+    Yaml,
 }
 
 impl ConsumeArgs {
@@ -115,11 +118,12 @@ impl ConsumeArgs {
 
     fn writer(&self) -> RecordWriter {
         match (self.output, &self.format) {
-            (RecordFormat::Json, _) => RecordWriter::json(),
-            (_, Some(format)) => RecordWriter::text(format.clone(), self.null),
+            (RecordFormat::Json, _) => RecordWriter::stdout(Style::Json),
+            (RecordFormat::Yaml, _) => RecordWriter::stdout(Style::Yaml),
+            (_, Some(format)) => RecordWriter::stdout(Style::Text(format.clone(), self.null)),
             (_, None) => {
                 let format = Format::simple(self.key_delimiter.as_ref(), &self.delimiter);
-                RecordWriter::text(format, self.null)
+                RecordWriter::stdout(Style::Text(format, self.null))
             }
         }
     }
@@ -127,9 +131,9 @@ impl ConsumeArgs {
 
 /// Runs `weir consume`.
 pub(super) fn run(args: &ConsumeArgs) -> Result<(), ToolError> {
-    if args.output == RecordFormat::Json && (args.format.is_some() || args.key_delimiter.is_some()) {
+    if args.output != RecordFormat::Text && (args.format.is_some() || args.key_delimiter.is_some()) {
         return Err(ToolError::Usage(
-            "--output json and --format or --key-delimiter exclude each other".to_owned(),
+            "--format and --key-delimiter are for text: leave them out, or --output".to_owned(),
         ));
     }
     let (start, end) = (args.start()?, args.end()?);
@@ -180,7 +184,16 @@ async fn copy(args: &ConsumeArgs, consumer: &mut Consumer, progress: &Progress) 
     let mut writer = args.writer();
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 {
-        let Some(chunk) = consumer.next().await? else { break };
+        let next = tokio::select! {
+            biased;
+            next = consumer.next() => next,
+            // What was read is seen before anybody waits for more.
+            flushed = async { writer.flush() } => {
+                flushed?;
+                consumer.next().await
+            }
+        };
+        let Some(chunk) = next? else { break };
         for (record, kind) in chunk.decoded.records {
             writer.write(&chunk.partition, &record, kind)?;
             left -= 1;
@@ -189,9 +202,6 @@ async fn copy(args: &ConsumeArgs, consumer: &mut Consumer, progress: &Progress) 
             }
         }
         progress.set(writer.records(), writer.bytes());
-        if consumer.is_idle() || left == 0 {
-            writer.flush()?;
-        }
     }
     writer.flush()
 }

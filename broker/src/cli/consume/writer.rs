@@ -12,35 +12,36 @@ use crate::client::admin::TopicPartition;
 
 const BUFFER_BYTES: usize = 1 << 20;
 
+/// How records are written.
+pub(super) enum Style {
+    /// By a format; where that is wanted, null is written as NULL.
+    Text(Format, bool),
+    /// One object a line.
+    Json,
+    /// One document for each.
+    Yaml,
+}
+
 /// Writes records; what is written is seen after [`RecordWriter::flush`].
 pub(super) struct RecordWriter<W: Write = Stdout> {
     output: BufWriter<W>,
-    /// JSON without one.
-    format: Option<Format>,
-    /// What stands for null.
-    null: &'static [u8],
+    style: Style,
     records: u64,
     bytes: u64,
 }
 
 impl RecordWriter {
-    /// As text, by a format; with `null`, null is written as NULL.
-    pub(super) fn text(format: Format, null: bool) -> Self {
-        RecordWriter::to(io::stdout(), Some(format), null)
-    }
-
-    /// As JSON, one object a line.
-    pub(super) fn json() -> Self {
-        RecordWriter::to(io::stdout(), None, false)
+    /// To standard output.
+    pub(super) fn stdout(style: Style) -> Self {
+        RecordWriter::to(io::stdout(), style)
     }
 }
 
 impl<W: Write> RecordWriter<W> {
-    fn to(output: W, format: Option<Format>, null: bool) -> Self {
+    fn to(output: W, style: Style) -> Self {
         RecordWriter {
             output: BufWriter::with_capacity(BUFFER_BYTES, output),
-            format,
-            null: if null { b"NULL" } else { b"" },
+            style,
             records: 0,
             bytes: 0,
         }
@@ -69,9 +70,19 @@ impl<W: Write> RecordWriter<W> {
             .flatten()
             .map(|it| it.len() as u64)
             .sum::<u64>();
-        let written = match &self.format {
-            Some(format) => text(&mut self.output, format, self.null, partition, record),
-            None => json(&mut self.output, partition, record, kind),
+        let out = &mut self.output;
+        let written = match &self.style {
+            Style::Text(format, null) => {
+                let null: &[u8] = if *null { b"NULL" } else { b"" };
+                text(out, format, null, partition, record)
+            }
+            Style::Json => (serde_json::to_writer(&mut *out, &object(partition, record, kind))
+                .map_err(io::Error::from))
+            .and_then(|()| out.write_all(b"\n")),
+            Style::Yaml => match serde_saphyr::to_string(&object(partition, record, kind)) {
+                Ok(text) => write!(out, "---\n{text}"),
+                Err(problem) => Err(io::Error::other(problem.to_string())),
+            },
         };
         written.map_err(ToolError::from_output)
     }
@@ -117,13 +128,14 @@ fn text(out: &mut impl Write, format: &Format, null: &[u8], at: &TopicPartition,
     Ok(())
 }
 
-fn json(out: &mut impl Write, at: &TopicPartition, record: &Record, kind: TimestampType) -> io::Result<()> {
+/// A record for programs.
+fn object<'a>(at: &'a TopicPartition, record: &Record, kind: TimestampType) -> RecordJson<'a> {
     let some = |bytes: &Option<Bytes>| bytes.as_ref().map(|bytes| Text::of(bytes));
     let header = |header: &storage::record_batch::RecordHeader| Header {
         name: String::from_utf8_lossy(&header.key).into_owned(),
         value: some(&header.value),
     };
-    let record = RecordJson {
+    RecordJson {
         topic: &at.0,
         partition: at.1,
         offset: record.offset,
@@ -135,9 +147,7 @@ fn json(out: &mut impl Write, at: &TopicPartition, record: &Record, kind: Timest
         key: some(&record.key),
         value: some(&record.value),
         headers: record.headers.iter().map(header).collect(),
-    };
-    serde_json::to_writer(&mut *out, &record)?;
-    out.write_all(b"\n")
+    }
 }
 
 #[cfg(test)]
@@ -145,7 +155,7 @@ mod tests {
     use super::*;
     use storage::record_batch::RecordHeader;
 
-    fn written(format: Option<&str>, null: bool, value: Option<&'static str>) -> String {
+    fn written(style: Style, value: Option<&'static str>) -> String {
         let record = Record {
             offset: 5,
             timestamp: 7,
@@ -158,7 +168,7 @@ mod tests {
                 })
                 .to_vec(),
         };
-        let mut writer = RecordWriter::to(Vec::new(), format.map(|format| format.parse().unwrap()), null);
+        let mut writer = RecordWriter::to(Vec::new(), style);
         writer
             .write(&("t".to_owned(), 3), &record, TimestampType::CreateTime)
             .unwrap();
@@ -168,16 +178,22 @@ mod tests {
 
     #[test]
     fn every_token() {
-        let all = Some("%t %p %o %k %K %s %S %h %T|");
-        assert_eq!(written(all, false, Some("ö")), "t 3 5 k 1 ö 2 a=1,b=NULL 7|");
-        assert_eq!(written(all, false, None), "t 3 5 k 1  -1 a=1,b=NULL 7|");
-        assert_eq!(written(Some("%s"), true, None), "NULL");
-        assert_eq!(written(Some("%R"), false, Some("abc")), "\0\0\0\u{3}");
+        let all = "%t %p %o %k %K %s %S %h %T|";
+        let said = |format: &str, null, value| written(Style::Text(format.parse().unwrap(), null), value);
+        assert_eq!(said(all, false, Some("ö")), "t 3 5 k 1 ö 2 a=1,b=NULL 7|");
+        assert_eq!(said(all, false, None), "t 3 5 k 1  -1 a=1,b=NULL 7|");
+        assert_eq!(said("%s", true, None), "NULL");
+        assert_eq!(said("%R", false, Some("abc")), "\0\0\0\u{3}");
     }
 
     #[test]
-    fn json_lines() {
-        let line = written(None, false, None);
+    fn json_lines_and_yaml_documents() {
+        let documents = written(Style::Yaml, Some("a: b"));
+        assert!(
+            documents.starts_with("---\ntopic: t\n") && documents.contains("\"a: b\""),
+            "{documents}"
+        );
+        let line = written(Style::Json, None);
         assert!(line.ends_with("}\n"));
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(

@@ -11,6 +11,7 @@ use super::with_group_hint;
 use crate::cli::cluster_args::ClusterArgs;
 use crate::cli::error::ToolError;
 use crate::cli::output::{Cell, OutputArgs, Page, Report};
+use crate::cli::partitions::offsets_at_hand;
 use crate::client::Cluster;
 use crate::client::admin::{OffsetSpec, TopicPartition};
 
@@ -119,12 +120,12 @@ pub(super) async fn run(args: &DescribeArgs) -> Result<(), ToolError> {
     let cluster = args.cluster.connect().await?;
     let mut all = Vec::with_capacity(args.names.len());
     for name in &args.names {
-        all.push(describe(&cluster, name).await?);
+        all.push(describe(&cluster, name, &args.output).await?);
     }
     args.output.show(&AllDescribed(all))
 }
 
-async fn describe(cluster: &Arc<Cluster>, name: &str) -> Result<Described, ToolError> {
+async fn describe(cluster: &Arc<Cluster>, name: &str, output: &OutputArgs) -> Result<Described, ToolError> {
     let group = match cluster.group(name).await {
         Ok(group) => group,
         Err(problem) => return Err(with_group_hint(cluster, name, problem).await),
@@ -141,17 +142,13 @@ async fn describe(cluster: &Arc<Cluster>, name: &str) -> Result<Described, ToolE
     }
     let partitions: BTreeSet<&TopicPartition> = committed.keys().chain(owners.keys()).collect();
     // A topic that was deleted has no end, and what was committed for it may still be there.
-    let there: BTreeSet<TopicPartition> = (cluster.topics().await?.iter())
-        .flat_map(|topic| topic.partitions.iter().map(|it| (topic.name.clone(), it.index)))
-        .collect();
-    let asked = partitions
-        .iter()
-        .filter(|it| there.contains(**it))
-        .map(|it| ((*it).clone(), OffsetSpec::Latest));
-    let latest = cluster.offsets(&asked.collect::<Vec<_>>(), false).await?;
+    let there = cluster.partitions().await?;
+    let asked = partitions.iter().filter(|it| there.contains(**it));
+    let asked: Vec<TopicPartition> = asked.map(|it| (*it).clone()).collect();
+    let latest = offsets_at_hand(cluster, &asked, OffsetSpec::Latest, output).await?;
     let offsets = partitions.iter().map(|partition| {
         let committed = committed.get(*partition);
-        let latest = latest.get(*partition).copied().flatten();
+        let latest = latest.get(*partition).copied();
         Offset {
             topic: partition.0.clone(),
             partition: partition.1,

@@ -31,7 +31,7 @@ pub(super) struct ResetArgs {
     #[arg(long)]
     all_topics: bool,
     /// To this offset; one that is not there becomes the nearest that is
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     to_offset: Option<i64>,
     /// To the first record that is not older, as 2026-01-31T08:00:00Z, or in ms since 1970
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -137,12 +137,21 @@ pub(super) async fn run(args: &ResetArgs) -> Result<(), ToolError> {
         .map(|(partition, it)| (partition, it.offset))
         .collect();
     let partitions = match args.all_topics {
-        true => committed.keys().cloned().collect(),
+        true => {
+            let there = cluster.partitions().await?;
+            let (kept, gone): (Vec<_>, Vec<_>) = committed.keys().cloned().partition(|it| there.contains(it));
+            for (topic, partition) in gone {
+                args.output.tell(&format!(
+                    "{topic}-{partition} is left out: there is no such partition any more"
+                ));
+            }
+            kept
+        }
         false => named_partitions(&cluster, &args.topics).await?,
     };
     if partitions.is_empty() {
         return Err(ToolError::Failed(format!(
-            "group {} has committed no offsets\n  name the topics with --topic",
+            "group {} has committed no offsets of topics that are there\n  name the topics with --topic",
             args.group
         )));
     }
@@ -187,8 +196,9 @@ pub(super) async fn run(args: &ResetArgs) -> Result<(), ToolError> {
 
 fn has_members(group: &str, count: usize) -> ToolError {
     ToolError::Failed(format!(
-        "group {group} has {count} members, who would go on from where they are\n  stop them first: `weir group \
-         describe {group}` names them"
+        "group {group} has {count} member{}, who would go on from where they are\n  stop them first: `weir group \
+         describe {group}` names them",
+        if count == 1 { "" } else { "s" }
     ))
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::output::OutputArgs;
+
 /// Arguments of `weir log`.
 #[derive(Debug, Args)]
 pub struct LogArgs {
@@ -46,6 +48,8 @@ pub struct VerifyArgs {
     /// A data directory or one partition in it, Weir's or Apache Kafka's, or one segment
     #[arg(value_name = "DIR_OR_PARTITION")]
     pub path: PathBuf,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
 }
 
 /// Arguments of `weir log repair`.

@@ -2,23 +2,25 @@
 //!
 //! There is no journal to compare with. Offsets may leave gaps, as compaction makes them.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use storage::leader_epochs::LeaderEpochs;
 use storage::log::parse_name;
-use storage::offset_index::{ENTRY_SIZE as OFFSET_ENTRY, OffsetIndexView};
+use storage::offset_index::{ENTRY_SIZE as OFFSET_ENTRY, OffsetEntry, OffsetIndexView};
 use storage::producer_state::ProducerStates;
 use storage::record_batch::{BatchHeader, Records, verify_crc};
 use storage::time_index::{ENTRY_SIZE as TIME_ENTRY, TimeIndexView};
 
 use super::segment_file::{Entry, SegmentFile, without_reserve};
-use super::verify::Report;
+use super::verify::{Report, VerifiedLog};
 use crate::client::MAX_DECOMPRESSED_BYTES;
 
 /// Notes that are kept of one log.
 const MAX_NOTES: usize = 100;
+/// The largest index, snapshot or checkpoint that is read.
+const MAX_SMALL_BYTES: u64 = 64 << 20;
 /// What Kafka leaves behind when it stops in order.
 const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 
@@ -85,34 +87,30 @@ pub(super) fn verify(path: &Path) -> Result<Report, String> {
 
 impl Report {
     fn one(&mut self, name: &str, seen: Seen) {
-        self.partitions += 1;
-        self.damaged += usize::from(seen.damage.is_some());
         self.is_foreign = true;
-        let Seen {
-            segments,
-            batches,
-            bytes,
-            next_offset,
-            ..
-        } = seen;
-        let state = seen.damage.unwrap_or_else(|| "sound".to_owned());
-        self.lines.push(format!(
-            "{name}: {segments} segments, {batches} batches, {bytes} bytes, next offset {next_offset}: {state}"
-        ));
-        let mut note = |text: String| self.lines.push(format!("{name}: note: {text}"));
+        let mut notes = Vec::new();
         if seen.gaps > 0 {
-            note(format!(
+            notes.push(format!(
                 "{} gaps between offsets, as compaction and aborted writes leave them",
                 seen.gaps
             ));
         }
         if seen.old_messages > 0 {
-            note(format!(
+            notes.push(format!(
                 "{} messages of the old formats v0 and v1 were not checked",
                 seen.old_messages
             ));
         }
-        seen.notes.into_iter().for_each(note);
+        notes.extend(seen.notes);
+        self.logs.push(VerifiedLog {
+            name: name.to_owned(),
+            segments: seen.segments,
+            batches: seen.batches,
+            bytes: seen.bytes,
+            next_offset: seen.next_offset,
+            damage: seen.damage,
+            notes,
+        });
     }
 }
 
@@ -139,22 +137,30 @@ fn partition(dir: &Path, is_clean: bool) -> Seen {
         .filter_map(|entry| Some(entry.ok()?.path()));
     for path in entries {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let reason = match fs::read(&path) {
-            Ok(bytes) if name == "leader-epoch-checkpoint" => {
-                LeaderEpochs::decode(&bytes).err().map(|it| it.to_string())
-            }
-            Ok(bytes) if parse_name(&name).is_some_and(|(_, suffix)| suffix == "snapshot") => {
-                ProducerStates::decode_snapshot(&bytes, usize::MAX)
-                    .err()
-                    .map(|it| it.to_string())
-            }
-            _ => None,
+        let checked = if name == "leader-epoch-checkpoint" {
+            small(&path).and_then(|bytes| LeaderEpochs::decode(&bytes).map(|_| ()).map_err(|it| it.to_string()))
+        } else if parse_name(&name).is_some_and(|(_, suffix)| suffix == "snapshot") {
+            small(&path).and_then(|bytes| {
+                let decoded = ProducerStates::decode_snapshot(&bytes, usize::MAX);
+                decoded.map(|_| ()).map_err(|it| it.to_string())
+            })
+        } else {
+            Ok(())
         };
-        if let Some(reason) = reason {
+        if let Err(reason) = checked {
             seen.note(format!("{name} is wrong: {reason}"));
         }
     }
     seen
+}
+
+/// A file beside the segments, as a whole.
+fn small(path: &Path) -> Result<Vec<u8>, String> {
+    let size = fs::metadata(path).map_err(|problem| problem.to_string())?.len();
+    match size {
+        ..=MAX_SMALL_BYTES => fs::read(path).map_err(|problem| problem.to_string()),
+        _ => Err(format!("it has {size} bytes, more than a file of its kind can have")),
+    }
 }
 
 fn log(segments: &[PathBuf], is_clean: bool) -> Seen {
@@ -193,8 +199,7 @@ impl Seen {
             return Ok(());
         }
         self.segments += 1;
-        // Where each batch begins, and its last offset.
-        let mut batches = BTreeMap::new();
+        let mut index = IndexCheck::begin(path, base, segment.size());
         while let Some(entry) = segment.next()? {
             match entry {
                 Entry::Batch {
@@ -206,7 +211,7 @@ impl Seen {
                         self.damage = damage(position, &reason);
                         return Ok(());
                     }
-                    batches.insert(position, (header.base_offset, header.last_offset()));
+                    index.batch(position, header.base_offset);
                     self.batches += 1;
                     self.bytes += header.size() as u64;
                     self.gaps += u64::from(header.base_offset > self.next_offset);
@@ -216,7 +221,7 @@ impl Seen {
                 Entry::Old {
                     position, offset, size, ..
                 } => {
-                    batches.insert(position, (offset, offset));
+                    index.batch(position, offset);
                     self.old_messages += 1;
                     self.bytes += size;
                     self.next_offset = self.next_offset.max(offset.saturating_add(1));
@@ -233,7 +238,10 @@ impl Seen {
                 },
             }
         }
-        self.indexes(path, base, segment.size(), &batches);
+        if let Some(reason) = index.end() {
+            self.note(format!("{} is wrong: {reason}", path.with_extension("index").display()));
+        }
+        self.time_index(path, base);
         Ok(())
     }
 
@@ -266,42 +274,134 @@ impl Seen {
     }
 
     /// An index that is wrong is made anew by whoever serves it: a note.
-    fn indexes(&mut self, segment: &Path, base: i64, size: u64, batches: &BTreeMap<u64, (i64, i64)>) {
-        if let Ok(bytes) = fs::read(segment.with_extension("index")) {
-            let view = OffsetIndexView::new(base, without_reserve(&bytes, OFFSET_ENTRY));
-            let wrong = view.and_then(|view| view.sanity_check(size).map(|()| view));
-            let wrong = match wrong {
-                Err(problem) => Some(problem.to_string()),
-                Ok(view) => (view.iter())
-                    .find(|entry| {
-                        batches
-                            .get(&u64::from(entry.position))
-                            .is_none_or(|(first, _)| *first > entry.offset)
-                    })
-                    .map(|entry| format!("offset {} is said to be at byte {}", entry.offset, entry.position)),
-            };
-            if let Some(reason) = wrong {
-                self.note(format!(
-                    "{} is wrong: {reason}",
-                    segment.with_extension("index").display()
-                ));
+    fn time_index(&mut self, segment: &Path, base: i64) {
+        let path = segment.with_extension("timeindex");
+        if !path.exists() {
+            return;
+        }
+        let end = self.next_offset.max(base + 1);
+        let check = |bytes: Vec<u8>| {
+            let view = TimeIndexView::new(base, without_reserve(&bytes, TIME_ENTRY)).map_err(|it| it.to_string())?;
+            view.sanity_check(i64::MAX).map_err(|it| it.to_string())?;
+            match view.iter().find(|entry| entry.offset >= end) {
+                Some(entry) => Err(format!("offset {} is not in the segment", entry.offset)),
+                None => Ok(()),
+            }
+        };
+        if let Err(reason) = small(&path).and_then(check) {
+            self.note(format!("{} is wrong: {reason}", path.display()));
+        }
+    }
+}
+
+/// Compares an offset index with its segment while that is read: of the segment, nothing is kept.
+#[derive(Default)]
+struct IndexCheck {
+    /// Entries whose batch is still to come.
+    entries: VecDeque<OffsetEntry>,
+    wrong: Option<String>,
+}
+
+impl IndexCheck {
+    /// The index of a segment of `size` bytes; where there is none, there is nothing to compare.
+    fn begin(segment: &Path, base: i64, size: u64) -> Self {
+        let path = segment.with_extension("index");
+        if !path.exists() {
+            return IndexCheck::default();
+        }
+        let entries = |bytes: Vec<u8>| {
+            let view =
+                OffsetIndexView::new(base, without_reserve(&bytes, OFFSET_ENTRY)).map_err(|it| it.to_string())?;
+            view.sanity_check(size).map_err(|it| it.to_string())?;
+            Ok(view.iter().collect())
+        };
+        match small(&path).and_then(entries) {
+            Ok(entries) => IndexCheck { entries, wrong: None },
+            Err(reason) => IndexCheck {
+                wrong: Some(reason),
+                ..IndexCheck::default()
+            },
+        }
+    }
+
+    /// A batch begins there; they come in order.
+    fn batch(&mut self, position: u64, first_offset: i64) {
+        while let Some(entry) = self.entries.pop_front_if(|entry| u64::from(entry.position) <= position) {
+            if u64::from(entry.position) < position || first_offset > entry.offset {
+                self.wrong.get_or_insert_with(|| misplaced(entry));
             }
         }
-        if let Ok(bytes) = fs::read(segment.with_extension("timeindex")) {
-            let view = TimeIndexView::new(base, without_reserve(&bytes, TIME_ENTRY));
-            let wrong = view.and_then(|view| view.sanity_check(i64::MAX).map(|()| view));
-            let wrong = match wrong {
-                Err(problem) => Some(problem.to_string()),
-                Ok(view) => (view.iter())
-                    .find(|entry| entry.offset >= self.next_offset.max(base + 1))
-                    .map(|entry| format!("offset {} is not in the segment", entry.offset)),
-            };
-            if let Some(reason) = wrong {
-                self.note(format!(
-                    "{} is wrong: {reason}",
-                    segment.with_extension("timeindex").display()
-                ));
-            }
+    }
+
+    /// What is wrong, now that all batches were seen.
+    fn end(mut self) -> Option<String> {
+        self.wrong.or_else(|| self.entries.pop_front().map(misplaced))
+    }
+}
+
+fn misplaced(entry: OffsetEntry) -> String {
+    format!("offset {} is said to be at byte {}", entry.offset, entry.position)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storage::compression::Codec;
+    use storage::offset_index::OffsetIndexBuilder;
+    use storage::record_batch::BatchBuilder;
+
+    /// A segment of three batches of one record each, and where the batches begin.
+    fn segment(dir: &Path) -> (PathBuf, Vec<u32>) {
+        let path = dir.join("00000000000000000000.log");
+        let (mut bytes, mut positions) = (Vec::new(), Vec::new());
+        for offset in 0..3 {
+            positions.push(bytes.len() as u32);
+            let mut builder = BatchBuilder::new(Codec::None).base_offset(offset);
+            builder.push(1, None, Some(b"v"), &[]);
+            bytes.extend(builder.build());
         }
+        fs::write(&path, bytes).unwrap();
+        (path, positions)
+    }
+
+    fn notes(path: &Path, entries: &[(i64, u32)]) -> Vec<String> {
+        let mut index = OffsetIndexBuilder::new(0);
+        for (offset, position) in entries {
+            index.push(*offset, *position).unwrap();
+        }
+        // As Kafka reserves it.
+        fs::write(path.with_extension("index"), [index.encode(), vec![0; 80]].concat()).unwrap();
+        let seen = log(&[path.to_owned()], true);
+        assert!(seen.damage.is_none() && seen.batches == 3, "{seen:?}");
+        seen.notes
+    }
+
+    #[test]
+    fn indexes_are_compared_with_the_batches() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, at) = segment(dir.path());
+        assert!(notes(&path, &[(1, at[1]), (2, at[2])]).is_empty());
+        assert!(notes(&path, &[]).is_empty());
+        let wrong = |entries: &[(i64, u32)]| notes(&path, entries).concat();
+        assert!(wrong(&[(1, at[1] + 1)]).ends_with(&format!("offset 1 is said to be at byte {}", at[1] + 1)));
+        assert!(wrong(&[(1, at[2])]).contains("offset 1 is said to be at byte"));
+        assert!(wrong(&[(2, at[2] + 1)]).contains("offset 2 is said to be at byte"));
+        assert!(wrong(&[(2, 100_000)]).contains("is wrong: "));
+    }
+
+    #[test]
+    fn what_lies_beside_a_log_is_not_read_whole_unless_it_is_small() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, _) = segment(dir.path());
+        // Sparse: it takes no room.
+        let snapshot = fs::File::create(dir.path().join("00000000000000000003.snapshot")).unwrap();
+        snapshot.set_len(MAX_SMALL_BYTES + 1).unwrap();
+        let seen = partition(dir.path(), true);
+        assert!(seen.damage.is_none());
+        assert!(
+            seen.notes.concat().contains("more than a file of its kind can have"),
+            "{:?}",
+            seen.notes
+        );
     }
 }

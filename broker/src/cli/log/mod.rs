@@ -20,7 +20,7 @@ use super::error::ToolError;
 pub(super) fn run_log(args: &LogArgs) -> Result<(), ToolError> {
     let done = match &args.command {
         LogCommand::Dump(args) => return dump::run_dump(args),
-        LogCommand::Verify(args) => verify::run_verify(args),
+        LogCommand::Verify(args) => return verify::run_verify(args),
         LogCommand::Repair(args) => repair::run_repair(args),
     };
     done.map_err(ToolError::Failed)

@@ -15,7 +15,7 @@ pub(super) fn run_repair(args: &RepairArgs) -> Result<(), String> {
     if !args.accept_loss {
         return Err("nothing is repaired without --accept-loss".to_string());
     }
-    let target = Target::open(&args.path)?;
+    let target = Target::open_to_repair(&args.path)?;
     let Some(stopped) = target.journal()? else {
         return Err(format!(
             "the journal in {} is gone: restore the data directory from a copy",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use storage::disk::{DirLock, Disk, RealDisk};
+use storage::disk::{DirLock, Disk, LockError, RealDisk};
 use storage::journal::{GroupId, GroupState, Journal, RecoveredJournal};
 use storage::log::verify::{Verified, verify, verify_journaled};
 use storage::log::{LogError, LogFiles, StopKind};
@@ -66,8 +66,18 @@ impl StoppedJournal {
 }
 
 impl Target {
+    /// To be read.
     pub(super) fn open(path: &Path) -> Result<Self, String> {
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(MAX_DESCRIPTORS));
+        Self::with(RealDisk::to_read(MAX_DESCRIPTORS), path, DirLock::acquire_to_read)
+    }
+
+    /// To be changed.
+    pub(super) fn open_to_repair(path: &Path) -> Result<Self, String> {
+        Self::with(RealDisk::new(MAX_DESCRIPTORS), path, DirLock::acquire)
+    }
+
+    fn with(disk: RealDisk, path: &Path, acquire: fn(&Path) -> Result<DirLock, LockError>) -> Result<Self, String> {
+        let disk: Arc<dyn Disk> = Arc::new(disk);
         // A partition's directory may be what is missing.
         let path = match path.canonicalize() {
             Ok(path) => path,
@@ -86,7 +96,7 @@ impl Target {
             },
             (None, None) => return Err(no_data(&path)),
         };
-        let lock = DirLock::acquire(&data_dir).map_err(|error| said(&error))?;
+        let lock = acquire(&data_dir).map_err(|error| said(&error))?;
         Ok(Target {
             disk,
             data_dir,

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use consensus::Append;
 use storage::disk::{DirLock, Disk, read_file};
 
-use super::target::Target;
 use super::verify::Report;
-use super::{RepairArgs, VerifyArgs, repair as repairing, verify as verifying};
+use super::{RepairArgs, repair as repairing};
 use crate::api::test_node::{TestNode, batch};
+use crate::cli::output::OutputArgs;
 
 /// Topic `t` with two partitions, three batches in the first, two in the other; `empty`, with one and none.
 async fn data_dir() -> tempfile::TempDir {
@@ -61,7 +61,7 @@ fn content(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 fn verify(path: &Path) -> Result<(), String> {
-    verifying::run_verify(&VerifyArgs { path: path.into() })
+    Report::read(path)?.verdict()
 }
 
 fn repair(path: &Path) -> Result<(), String> {
@@ -72,7 +72,8 @@ fn repair(path: &Path) -> Result<(), String> {
 }
 
 fn lines(path: &Path) -> String {
-    Report::of(&Target::open(path).unwrap()).unwrap().lines.join("\n")
+    let report = OutputArgs::default().render(&Report::read(path).unwrap()).unwrap();
+    anstream::adapter::strip_str(&report).to_string()
 }
 
 fn log_of(dir: &Path, partition: &str) -> PathBuf {

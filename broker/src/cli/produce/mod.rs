@@ -151,6 +151,11 @@ impl ProduceArgs {
 
 /// Runs `weir produce`.
 pub(super) fn run(args: &ProduceArgs) -> Result<(), ToolError> {
+    if args.input == InputFormat::Json && (args.key.is_some() || args.key_delimiter.is_some() || args.null) {
+        return Err(ToolError::Usage(
+            "--input json says itself what keys and nulls are: leave out --key, --key-delimiter and --null".to_owned(),
+        ));
+    }
     block_on(async {
         let cluster = args.cluster.connect().await?;
         let topic = look_up(&cluster, &args.topic, args.create).await?;

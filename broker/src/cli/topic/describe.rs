@@ -10,6 +10,7 @@ use super::create::kafka_id;
 use crate::cli::cluster_args::{ClusterArgs, existing_topic};
 use crate::cli::error::ToolError;
 use crate::cli::output::{Cell, OutputArgs, Page, Report, human_bytes};
+use crate::cli::partitions::offsets_at_hand;
 use crate::client::Cluster;
 use crate::client::admin::{OffsetSpec, Resource, ResourceKind, TopicPartition};
 
@@ -107,7 +108,7 @@ pub(super) async fn run(args: &DescribeArgs) -> Result<(), ToolError> {
     let sizes = cluster.sizes().await.ok().flatten().unwrap_or_default();
     let mut all = Vec::with_capacity(args.names.len());
     for name in &args.names {
-        all.push(describe(&cluster, name, &sizes).await?);
+        all.push(describe(&cluster, name, &sizes, &args.output).await?);
     }
     args.output.show(&AllDescribed(all))
 }
@@ -116,6 +117,7 @@ async fn describe(
     cluster: &Arc<Cluster>,
     name: &str,
     sizes: &BTreeMap<TopicPartition, u64>,
+    output: &OutputArgs,
 ) -> Result<Described, ToolError> {
     let topic = existing_topic(cluster, name).await?;
     let resource = Resource {
@@ -124,14 +126,11 @@ async fn describe(
     };
     let configs = cluster.configs(&resource, false).await?;
     let with_leader = topic.partitions.iter().filter(|partition| partition.leader.is_some());
-    let asked = |spec| {
-        with_leader
-            .clone()
-            .map(|it| ((name.to_owned(), it.index), spec))
-            .collect::<Vec<_>>()
-    };
-    let earliest = cluster.offsets(&asked(OffsetSpec::Earliest), false).await?;
-    let latest = cluster.offsets(&asked(OffsetSpec::Latest), false).await?;
+    let partitions: Vec<_> = with_leader.map(|it| (name.to_owned(), it.index)).collect();
+    let earliest = offsets_at_hand(cluster, &partitions, OffsetSpec::Earliest, output).await?;
+    // Those without one were told.
+    let with_offsets: Vec<_> = earliest.keys().cloned().collect();
+    let latest = offsets_at_hand(cluster, &with_offsets, OffsetSpec::Latest, output).await?;
     let partitions = topic.partitions.iter().map(|it| {
         let key = (name.to_owned(), it.index);
         Partition {
@@ -140,8 +139,8 @@ async fn describe(
             leader_epoch: it.leader_epoch,
             replicas: it.replicas.clone(),
             isr: it.isr.clone(),
-            earliest: earliest.get(&key).copied().flatten(),
-            latest: latest.get(&key).copied().flatten(),
+            earliest: earliest.get(&key).copied(),
+            latest: latest.get(&key).copied(),
             bytes: sizes.get(&key).copied(),
         }
     });

@@ -205,6 +205,14 @@ impl Cluster {
         match resource.name.parse().ok().filter(|_| is_broker) {
             Some(id) => {
                 self.metadata(Some(&[]), false).await?;
+                let nodes = self.nodes().await;
+                if !nodes.iter().any(|node| node.id == id) {
+                    let known: Vec<String> = nodes.iter().map(|node| node.id.to_string()).collect();
+                    return Err(ClientError::UnknownBroker {
+                        id,
+                        known: known.join(", "),
+                    });
+                }
                 self.broker(id).await
             }
             None => self.any().await,

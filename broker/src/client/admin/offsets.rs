@@ -47,11 +47,38 @@ impl Cluster {
                 .filter(|(partition, _)| !found.contains_key(partition))
                 .collect();
             for (leader, asked) in self.by_leader(&left).await? {
-                self.offsets_of(leader, &asked, committed, &mut found).await?;
+                for (partition, offset) in self.offsets_of(leader, &asked, committed).await? {
+                    found.insert(partition, offset?);
+                }
             }
             Ok(())
         })
         .await?;
+        Ok(found)
+    }
+
+    /// As [`Cluster::offsets`], asked once: a partition that is out of service keeps nobody from those that are not.
+    pub async fn offsets_at_hand(
+        &self,
+        asked: &[(TopicPartition, OffsetSpec)],
+    ) -> Result<BTreeMap<TopicPartition, Result<Option<i64>, ClientError>>, ClientError> {
+        let mut found = BTreeMap::new();
+        let all: Vec<_> = asked.iter().collect();
+        let leaders = self
+            .retry(Effect::None, async || self.leaders(&topics_of(&all)).await)
+            .await?;
+        let mut by_leader: BTreeMap<i32, Vec<_>> = BTreeMap::new();
+        for (partition, spec) in asked {
+            match leaders.get(partition) {
+                Some(leader) => by_leader.entry(*leader).or_default().push((partition.clone(), *spec)),
+                None => {
+                    found.insert(partition.clone(), Err(no_leader(partition)));
+                }
+            }
+        }
+        for (leader, asked) in by_leader {
+            found.extend(self.offsets_of(leader, &asked, false).await?);
+        }
         Ok(found)
     }
 
@@ -73,15 +100,10 @@ impl Cluster {
         &self,
         asked: &[&(TopicPartition, OffsetSpec)],
     ) -> Result<BTreeMap<i32, Vec<(TopicPartition, OffsetSpec)>>, ClientError> {
-        let mut topics: Vec<&str> = asked.iter().map(|((topic, _), _)| topic.as_str()).collect();
-        topics.sort_unstable();
-        topics.dedup();
-        let leaders = self.leaders(&topics).await?;
+        let leaders = self.leaders(&topics_of(asked)).await?;
         let mut by_leader: BTreeMap<i32, Vec<_>> = BTreeMap::new();
         for (partition, spec) in asked {
-            let leader = leaders.get(partition).ok_or_else(|| ClientError::NoLeader {
-                subject: format!("{}-{}", partition.0, partition.1),
-            })?;
+            let leader = leaders.get(partition).ok_or_else(|| no_leader(partition))?;
             by_leader.entry(*leader).or_default().push((partition.clone(), *spec));
         }
         Ok(by_leader)
@@ -92,8 +114,7 @@ impl Cluster {
         leader: i32,
         asked: &[(TopicPartition, OffsetSpec)],
         committed: bool,
-        found: &mut BTreeMap<TopicPartition, Option<i64>>,
-    ) -> Result<(), ClientError> {
+    ) -> Result<BTreeMap<TopicPartition, Result<Option<i64>, ClientError>>, ClientError> {
         let mut topics: BTreeMap<&str, Vec<ListOffsetsPartition>> = BTreeMap::new();
         for ((topic, partition), spec) in asked {
             let one = ListOffsetsPartition::default()
@@ -119,13 +140,14 @@ impl Cluster {
             request = request.with_timeout_ms(self.timeout_ms());
         }
         let answer = connection.call(&request).await?;
+        let mut found = BTreeMap::new();
         for topic in &answer.topics {
             for partition in &topic.partitions {
                 let name = topic.name.to_string();
-                check(partition.error_code, None, || {
+                let checked = check(partition.error_code, None, || {
                     format!("{name}-{}", partition.partition_index)
-                })?;
-                let offset = Some(partition.offset).filter(|offset| *offset >= 0);
+                });
+                let offset = checked.map(|()| Some(partition.offset).filter(|offset| *offset >= 0));
                 found.insert((name, partition.partition_index), offset);
             }
         }
@@ -134,6 +156,20 @@ impl Cluster {
                 return Err(lacks(connection.peer(), &format!("{}-{}", partition.0, partition.1)));
             }
         }
-        Ok(())
+        Ok(found)
+    }
+}
+
+/// The topics of partitions, each once.
+fn topics_of<'a>(asked: &[&'a (TopicPartition, OffsetSpec)]) -> Vec<&'a str> {
+    let mut topics: Vec<&str> = asked.iter().map(|((topic, _), _)| topic.as_str()).collect();
+    topics.sort_unstable();
+    topics.dedup();
+    topics
+}
+
+fn no_leader(partition: &TopicPartition) -> ClientError {
+    ClientError::NoLeader {
+        subject: format!("{}-{}", partition.0, partition.1),
     }
 }

@@ -1,5 +1,7 @@
 //! CreateTopics 2–7, DeleteTopics 1–6, CreatePartitions 0–3, and topics as Metadata tells them.
 
+use std::collections::BTreeSet;
+
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
@@ -8,6 +10,7 @@ use kafka_protocol::messages::{
 };
 use uuid::Uuid;
 
+use super::offsets::TopicPartition;
 use crate::client::cluster::{Cluster, Effect};
 use crate::client::error::{ClientError, ErrorCode, check, lacks};
 use crate::client::{text, topic_name};
@@ -163,6 +166,15 @@ impl Cluster {
             .collect();
         topics.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(topics)
+    }
+
+    /// All partitions of all topics.
+    pub async fn partitions(&self) -> Result<BTreeSet<TopicPartition>, ClientError> {
+        let topics = self.topics().await?;
+        let partitions = topics
+            .iter()
+            .flat_map(|topic| topic.partitions.iter().map(|it| (topic.name.clone(), it.index)));
+        Ok(partitions.collect())
     }
 
     /// One topic. It is not created by asking.

@@ -10,7 +10,10 @@ use crate::client::MAX_DECOMPRESSED_BYTES;
 /// Where the type stands in the key of a control record: version i16, type i16.
 const ABORT: [u8; 2] = [0, 0];
 
-/// What an answer held.
+/// Records are handed on once they come to so many bytes, about.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// A piece of what an answer held.
 #[derive(Debug, Default)]
 pub struct Decoded {
     /// Its records, each with what its timestamp is.
@@ -30,13 +33,19 @@ pub(super) fn next_offset(bytes: &Bytes, offset: i64) -> Result<i64, BatchError>
     Ok(next)
 }
 
-/// The records from `offset` on, below `end`. `aborted` are transactions by producer and first offset, of which nothing is
-/// to be seen.
-pub fn decode(bytes: &Bytes, offset: i64, end: i64, aborted: &[(i64, i64)]) -> Result<Decoded, BatchError> {
+/// The records from `offset` on, below `end`, in pieces: a batch at most is decompressed beyond those that `take` has, which
+/// says whether more is wanted. `aborted` are transactions by producer and first offset, of which nothing is to be seen.
+pub(super) fn decode(
+    bytes: &Bytes,
+    offset: i64,
+    end: i64,
+    aborted: &[(i64, i64)],
+    mut take: impl FnMut(Decoded) -> bool,
+) -> Result<(), BatchError> {
     let mut aborted = aborted.to_vec();
     aborted.sort_unstable_by_key(|(_, first)| std::cmp::Reverse(*first));
     let mut aborting = BTreeSet::new();
-    let mut decoded = Decoded::default();
+    let (mut piece, mut piece_bytes) = (Decoded::default(), 0);
     let mut rest = bytes.clone();
     while rest.len() >= HEADER_LEN {
         let header = BatchHeader::parse(&rest)?;
@@ -62,12 +71,29 @@ pub fn decode(bytes: &Bytes, offset: i64, end: i64, aborted: &[(i64, i64)]) -> R
         }
         for record in Records::new(&batch, MAX_DECOMPRESSED_BYTES)? {
             let record = record?;
-            if (offset..end).contains(&record.offset) {
-                decoded.records.push((record, attributes.timestamp_type()));
+            if !(offset..end).contains(&record.offset) {
+                continue;
+            }
+            piece_bytes += size(&record);
+            piece.records.push((record, attributes.timestamp_type()));
+            if piece_bytes >= PIECE_BYTES {
+                piece_bytes = 0;
+                if !take(std::mem::take(&mut piece)) {
+                    return Ok(());
+                }
             }
         }
     }
-    Ok(decoded)
+    if !piece.records.is_empty() {
+        take(piece);
+    }
+    Ok(())
+}
+
+/// The memory that a record takes, about.
+fn size(record: &Record) -> usize {
+    let len = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+    size_of::<Record>() + len(&record.key) + len(&record.value)
 }
 
 #[cfg(test)]
@@ -84,13 +110,16 @@ mod tests {
         builder.build()
     }
 
-    fn values(decoded: &Decoded) -> Vec<&str> {
-        let value = |(record, _): &(Record, TimestampType)| record.value.clone().unwrap();
-        let values: Vec<Bytes> = decoded.records.iter().map(value).collect();
+    /// The values of all pieces.
+    fn values(bytes: &Bytes, offset: i64, end: i64, aborted: &[(i64, i64)]) -> Vec<String> {
+        let mut values = Vec::new();
+        let take = |piece: Decoded| {
+            let value = |record: &Record| String::from_utf8(record.value.as_ref().unwrap().to_vec()).unwrap();
+            values.extend(piece.records.iter().map(|(record, _)| value(record)));
+            true
+        };
+        decode(bytes, offset, end, aborted, take).unwrap();
         values
-            .iter()
-            .map(|value| std::str::from_utf8(value).unwrap().to_owned().leak() as &str)
-            .collect()
     }
 
     #[test]
@@ -98,8 +127,8 @@ mod tests {
         let (one, two) = (batch(5, &["a", "b", "c"], |it| it), batch(8, &["d"], |it| it));
         let all: Bytes = [&one[..], &two[..], &one[..20]].concat().into();
         assert_eq!(next_offset(&all, 6).unwrap(), 9);
-        assert_eq!(values(&decode(&all, 6, i64::MAX, &[]).unwrap()), ["b", "c", "d"]);
-        assert_eq!(values(&decode(&all, 6, 7, &[]).unwrap()), ["b"]);
+        assert_eq!(values(&all, 6, i64::MAX, &[]), ["b", "c", "d"]);
+        assert_eq!(values(&all, 6, 7, &[]), ["b"]);
         let cut: Bytes = all.slice(..one.len() + 70);
         assert_eq!(next_offset(&cut, 6).unwrap(), 8);
         assert_eq!(next_offset(&Bytes::new(), 6).unwrap(), 6);
@@ -125,11 +154,8 @@ mod tests {
             batch(4, &["later"], producer(1)),
         ];
         let all: Bytes = all.concat().into();
-        assert_eq!(
-            values(&decode(&all, 0, i64::MAX, &[(1, 0)]).unwrap()),
-            ["stays", "plain", "later"]
-        );
-        assert_eq!(values(&decode(&all, 0, i64::MAX, &[]).unwrap()).len(), 4);
+        assert_eq!(values(&all, 0, i64::MAX, &[(1, 0)]), ["stays", "plain", "later"]);
+        assert_eq!(values(&all, 0, i64::MAX, &[]).len(), 4);
     }
 
     #[test]
@@ -137,7 +163,7 @@ mod tests {
         let mut one = batch(5, &["a"], |it| it).to_vec();
         *one.last_mut().unwrap() ^= 1;
         assert!(matches!(
-            decode(&one.into(), 0, i64::MAX, &[]),
+            decode(&one.into(), 0, i64::MAX, &[], |_| true),
             Err(BatchError::CrcMismatch { .. })
         ));
         let mut old = vec![0; 70];
@@ -146,5 +172,27 @@ mod tests {
             next_offset(&old.into(), 0),
             Err(BatchError::OldMagic { magic: 1 })
         ));
+    }
+
+    #[test]
+    fn much_comes_in_pieces_and_ends_when_nobody_wants_more() {
+        const COUNT: usize = 5;
+        let large = "x".repeat(PIECE_BYTES / 2);
+        let all = batch(0, &[large.as_str(); COUNT], |it| it);
+        assert!(all.len() < PIECE_BYTES / 10);
+        let mut pieces = Vec::new();
+        let take = |piece: Decoded| {
+            pieces.push(piece.records.len());
+            true
+        };
+        decode(&all, 0, i64::MAX, &[], take).unwrap();
+        assert_eq!(pieces, [2, 2, 1]);
+        let mut taken = 0;
+        let take = |_| {
+            taken += 1;
+            false
+        };
+        decode(&all, 0, i64::MAX, &[], take).unwrap();
+        assert_eq!(taken, 1);
     }
 }

@@ -1,26 +1,32 @@
 //! One task for each leader fetches all its partitions, over and over; decoding is on threads of its own.
+//!
+//! A partition that nobody answers for ends the reading after [`Cluster::timeout`], whatever the others do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::{BrokerId, FetchRequest};
+use parking_lot::Mutex;
 use storage::record_batch::BatchError;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 
 use super::decode::{Decoded, decode, next_offset};
-use super::{FetchOptions, MAX_WAITING};
+use super::{FetchOptions, MAX_DECODING, MAX_WAITING};
 use crate::client::admin::TopicPartition;
 use crate::client::cluster::Cluster;
 use crate::client::error::{ClientError, ErrorCode, check};
-use crate::client::topic_name;
+use crate::client::{joined, topic_name};
 
 /// Before leaders are looked up anew.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// Pieces of one answer that wait to be taken, at most.
+const MAX_PIECES: usize = 2;
 
 /// Where a partition is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,15 +55,31 @@ pub struct Chunk {
 /// Reads partitions until each has come to its end.
 #[derive(Debug)]
 pub struct Consumer {
-    output: mpsc::Receiver<Waiting>,
+    output: mpsc::Receiver<Fetched>,
+    /// What is being decoded, in the order in which it came.
+    decoding: VecDeque<Decoding>,
     work: JoinHandle<Result<(), ClientError>>,
+}
+
+/// What came from a partition, as it came.
+#[derive(Debug)]
+struct Fetched {
+    partition: TopicPartition,
+    bytes: Bytes,
+    /// Records from here on are wanted.
+    offset: i64,
+    /// And below this.
+    end: i64,
+    /// Transactions of which nothing is to be seen, by producer and first offset.
+    aborted: Vec<(i64, i64)>,
 }
 
 /// An answer that is being decoded.
 #[derive(Debug)]
-struct Waiting {
+struct Decoding {
     partition: TopicPartition,
-    decoding: JoinHandle<Result<Decoded, BatchError>>,
+    pieces: mpsc::Receiver<Decoded>,
+    work: JoinHandle<Result<(), BatchError>>,
 }
 
 impl Drop for Consumer {
@@ -74,35 +96,68 @@ impl Consumer {
             cluster,
             options,
             output: sender,
+            unanswered: Mutex::default(),
         });
         let work = tokio::spawn(run(fetcher, positions));
-        Consumer { output, work }
+        Consumer {
+            output,
+            decoding: VecDeque::with_capacity(MAX_DECODING),
+            work,
+        }
     }
 
-    /// Whether nothing waits to be taken.
-    pub fn is_idle(&self) -> bool {
-        self.output.is_empty()
-    }
-
-    /// What came next; `None` when every partition has come to its end.
+    /// What came next; `None` when every partition has come to its end. Nothing is lost when the wait is broken off.
     pub async fn next(&mut self) -> Result<Option<Chunk>, ClientError> {
-        let Some(Waiting { partition, decoding }) = self.output.recv().await else {
-            // It ends early only when the runtime does.
-            return match (&mut self.work).await {
-                Ok(ended) => ended.map(|()| None),
-                Err(_) => Ok(None),
+        loop {
+            while self.decoding.len() < MAX_DECODING
+                && let Ok(fetched) = self.output.try_recv()
+            {
+                self.decoding.push_back(Decoding::start(fetched));
+            }
+            let Some(first) = self.decoding.front_mut() else {
+                match self.output.recv().await {
+                    Some(fetched) => self.decoding.push_back(Decoding::start(fetched)),
+                    None => return joined((&mut self.work).await).unwrap_or(Ok(())).map(|()| None),
+                }
+                continue;
             };
-        };
-        let decoded = decoding.await.unwrap_or_else(|_| Ok(Decoded::default()));
-        let decoded = decoded.map_err(|problem| unreadable(&partition, &problem))?;
-        Ok(Some(Chunk { partition, decoded }))
+            if let Some(decoded) = first.pieces.recv().await {
+                let partition = first.partition.clone();
+                return Ok(Some(Chunk { partition, decoded }));
+            }
+            let ended = joined((&mut first.work).await).unwrap_or(Ok(()));
+            ended.map_err(|problem| unreadable(&first.partition, &problem))?;
+            self.decoding.pop_front();
+        }
+    }
+}
+
+impl Decoding {
+    fn start(fetched: Fetched) -> Self {
+        let (sender, pieces) = mpsc::channel(MAX_PIECES);
+        let Fetched {
+            partition,
+            bytes,
+            offset,
+            end,
+            aborted,
+        } = fetched;
+        let take = move |piece| sender.blocking_send(piece).is_ok();
+        let work = tokio::task::spawn_blocking(move || decode(&bytes, offset, end, &aborted, take));
+        Decoding {
+            partition,
+            pieces,
+            work,
+        }
     }
 }
 
 struct Fetcher {
     cluster: Arc<Cluster>,
     options: FetchOptions,
-    output: mpsc::Sender<Waiting>,
+    output: mpsc::Sender<Fetched>,
+    /// Since when a partition gives nothing but errors.
+    unanswered: Mutex<BTreeMap<TopicPartition, Instant>>,
 }
 
 type Positions = BTreeMap<TopicPartition, Position>;
@@ -113,7 +168,7 @@ async fn run(fetcher: Arc<Fetcher>, positions: Positions) -> Result<(), ClientEr
         .into_iter()
         .filter(|(_, position)| !position.is_done())
         .collect();
-    let mut tasks: JoinSet<Result<Positions, Stopped>> = JoinSet::new();
+    let mut tasks: JoinSet<Result<(), Stopped>> = JoinSet::new();
     // Since when nothing was read, for want of a leader that answers.
     let mut failing: Option<Instant> = None;
     loop {
@@ -123,21 +178,25 @@ async fn run(fetcher: Arc<Fetcher>, positions: Positions) -> Result<(), ClientEr
                     let fetcher = fetcher.clone();
                     tasks.spawn(async move { fetcher.read(leader, partitions).await });
                 }
-                match tasks.join_next().await {
+                match tasks.join_next().await.and_then(joined) {
                     None => return Ok(()),
-                    Some(Ok(Ok(rest))) => {
+                    Some(Ok(())) => {
                         failing = None;
-                        left = rest;
                         continue;
                     }
-                    Some(Ok(Err(Stopped::Moved(rest, problem)))) => {
+                    Some(Err(Stopped::Moved {
+                        rest,
+                        problem,
+                        has_read,
+                    })) => {
                         left = rest;
+                        if has_read {
+                            failing = None;
+                        }
                         problem
                     }
                     // The other tasks end with this.
-                    Some(Ok(Err(Stopped::Final(problem)))) => return Err(problem),
-                    // The runtime ends.
-                    Some(Err(_)) => return Ok(()),
+                    Some(Err(Stopped::Final(problem))) => return Err(problem),
                 }
             }
             Err(problem) if may_pass(&problem) => problem,
@@ -151,7 +210,7 @@ async fn run(fetcher: Arc<Fetcher>, positions: Positions) -> Result<(), ClientEr
     }
 }
 
-/// Whether looking up the leaders may go better a little later.
+/// Whether it may go better a little later, or with another leader.
 fn may_pass(problem: &ClientError) -> bool {
     match problem {
         ClientError::Refused { code, .. } => code.is_retriable() && *code != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
@@ -162,16 +221,12 @@ fn may_pass(problem: &ClientError) -> bool {
 
 /// Why a leader's partitions are not read on.
 enum Stopped {
-    /// Nothing could be read: somebody else may lead these.
-    Moved(Positions, ClientError),
-    /// Nothing will be different later.
-    Final(ClientError),
-}
-
-/// A fetch's trouble with one partition.
-enum Trouble {
-    /// Somebody else may lead it.
-    Moved(ClientError),
+    /// Somebody else may lead some of these.
+    Moved {
+        rest: Positions,
+        problem: ClientError,
+        has_read: bool,
+    },
     /// Nothing will be different later.
     Final(ClientError),
 }
@@ -199,20 +254,24 @@ impl Fetcher {
     }
 
     /// Reads until all partitions are done. What is left when that cannot go on comes back.
-    async fn read(&self, leader: i32, mut positions: Positions) -> Result<Positions, Stopped> {
+    async fn read(&self, leader: i32, mut positions: Positions) -> Result<(), Stopped> {
         let mut has_read = false;
         let mut rotation = 0;
-        let give_up = |positions: Positions, problem, has_read| match has_read {
-            true => Ok(positions),
-            false => Err(Stopped::Moved(positions, problem)),
+        let moved_on = |rest: Positions, problem, has_read| {
+            Err(Stopped::Moved {
+                rest,
+                problem,
+                has_read,
+            })
         };
         loop {
             if positions.is_empty() || self.output.is_closed() {
-                return Ok(Positions::new());
+                return Ok(());
             }
             let answer = match self.fetch(leader, &positions, rotation).await {
                 Ok(answer) => answer,
-                Err(problem) => return give_up(positions, problem, has_read),
+                Err(problem) if may_pass(&problem) => return moved_on(positions, problem, has_read),
+                Err(problem) => return Err(Stopped::Final(problem)),
             };
             rotation += 1;
             let mut moved = None;
@@ -221,16 +280,26 @@ impl Fetcher {
                     continue;
                 };
                 match self.take(&partition, position, data).await {
-                    Ok(()) => has_read = true,
-                    Err(Trouble::Moved(problem)) => moved = Some(problem),
-                    Err(Trouble::Final(problem)) => return Err(Stopped::Final(problem)),
+                    Ok(()) => {
+                        has_read = true;
+                        self.unanswered.lock().remove(&partition);
+                    }
+                    Err(problem) if may_pass(&problem) && !self.is_given_up(&partition) => moved = Some(problem),
+                    Err(problem) => return Err(Stopped::Final(problem)),
                 }
             }
             positions.retain(|_, position| !position.is_done());
             if let Some(problem) = moved {
-                return give_up(positions, problem, has_read);
+                return moved_on(positions, problem, has_read);
             }
         }
+    }
+
+    /// Whether a partition that has no answer once more has had none for too long.
+    fn is_given_up(&self, partition: &TopicPartition) -> bool {
+        let mut unanswered = self.unanswered.lock();
+        let since = *unanswered.entry(partition.clone()).or_insert_with(Instant::now);
+        since.elapsed() >= self.cluster.timeout()
     }
 
     async fn take(
@@ -238,35 +307,30 @@ impl Fetcher {
         partition: &TopicPartition,
         position: &mut Position,
         data: PartitionData,
-    ) -> Result<(), Trouble> {
-        let subject = || format!("{}-{}", partition.0, partition.1);
-        check(data.error_code, None, subject).map_err(|problem| match problem.code() {
-            Some(code) if code.is_retriable() && code != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
-                Trouble::Moved(problem)
-            }
-            _ => Trouble::Final(problem),
-        })?;
+    ) -> Result<(), ClientError> {
+        check(data.error_code, None, || format!("{}-{}", partition.0, partition.1))?;
         let bytes = data.records.unwrap_or_default();
         if bytes.is_empty() {
             return Ok(());
         }
         let offset = position.next;
-        let next = next_offset(&bytes, offset).map_err(|problem| Trouble::Final(unreadable(partition, &problem)))?;
+        let next = next_offset(&bytes, offset).map_err(|problem| unreadable(partition, &problem))?;
         position.next = next;
-        let end = position.end.unwrap_or(i64::MAX);
         let aborted: Vec<(i64, i64)> = match self.options.committed {
             true => (data.aborted_transactions.unwrap_or_default().iter())
                 .map(|aborted| (aborted.producer_id.0, aborted.first_offset))
                 .collect(),
             false => Vec::new(),
         };
-        let decoding = tokio::task::spawn_blocking(move || decode(&bytes, offset, end, &aborted));
-        let waiting = Waiting {
+        let fetched = Fetched {
             partition: partition.clone(),
-            decoding,
+            bytes,
+            offset,
+            end: position.end.unwrap_or(i64::MAX),
+            aborted,
         };
         // Who reads may have enough.
-        let _ = self.output.send(waiting).await;
+        let _ = self.output.send(fetched).await;
         Ok(())
     }
 

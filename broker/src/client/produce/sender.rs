@@ -18,7 +18,7 @@ use super::{Acks, MAX_BUFFERED_BYTES, NewRecord, ProducerOptions, partition_of};
 use crate::client::admin::Topic;
 use crate::client::cluster::{Cluster, Effect};
 use crate::client::error::{ClientError, ErrorCode, check, lacks};
-use crate::client::topic_name;
+use crate::client::{joined, topic_name};
 
 /// Bytes of records in one request, about.
 const MAX_REQUEST_BYTES: usize = 8 << 20;
@@ -103,8 +103,7 @@ impl Producer {
                     }
                 },
                 Some(done) = self.tasks.join_next() => {
-                    // A task ends early only when the runtime does.
-                    self.settle(done.unwrap_or_default()).await?;
+                    self.settle(joined(done).unwrap_or_default()).await?;
                     on_progress(self.sent);
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.close_due(),
@@ -196,6 +195,8 @@ impl Producer {
 
     async fn settle(&mut self, outcomes: Vec<Outcome>) -> Result<(), ClientError> {
         let mut is_stale = false;
+        // The others of the same request count all the same.
+        let mut failed = None;
         for Outcome {
             partition,
             mut batch,
@@ -215,13 +216,17 @@ impl Producer {
                 }
                 Err(problem) => {
                     let since = *batch.since.get_or_insert_with(Instant::now);
-                    if !may_send_again(&problem) || since.elapsed() >= self.cluster.timeout() {
-                        return Err(problem);
+                    if may_send_again(&problem) && since.elapsed() < self.cluster.timeout() {
+                        is_stale = true;
+                        state.ready.push_front(batch);
+                    } else {
+                        failed.get_or_insert(problem);
                     }
-                    is_stale = true;
-                    state.ready.push_front(batch);
                 }
             }
+        }
+        if let Some(problem) = failed {
+            return Err(problem);
         }
         if is_stale {
             sleep(RETRY_PAUSE).await;
@@ -246,7 +251,7 @@ fn may_send_again(problem: &ClientError) -> bool {
         | ClientError::Connect { .. }
         | ClientError::NoBroker { .. }
         | ClientError::NoLeader { .. } => true,
-        ClientError::Protocol { .. } | ClientError::Unsupported { .. } => false,
+        ClientError::Protocol { .. } | ClientError::Unsupported { .. } | ClientError::UnknownBroker { .. } => false,
     }
 }
 
@@ -316,8 +321,7 @@ async fn build(codec: Codec, batches: Batches) -> Result<(Vec<(i32, Bytes)>, Bat
     };
     let (built, batches) = match codec {
         Codec::None => work(),
-        // The task ends early only when the runtime does, and then nobody waits.
-        _ => tokio::task::spawn_blocking(work).await.map_err(|_| Vec::new())?,
+        _ => joined(tokio::task::spawn_blocking(work).await).ok_or_else(Vec::new)?,
     };
     match built {
         Ok(built) => Ok((built, batches)),

@@ -266,3 +266,15 @@ fn a_data_directory_has_one_holder() {
         Err(LockError::Io { .. })
     ));
 }
+
+#[test]
+fn a_disk_to_read_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    std::fs::write(&path, b"as it is").unwrap();
+    let disk = RealDisk::to_read(1);
+    assert_eq!(read_file(&disk, &path).unwrap(), b"as it is");
+    let file = disk.open(&path).unwrap();
+    assert!(write_all_at(&*file, &[b"other"], 0).is_err() && file.set_len(0).is_err());
+    assert_eq!(std::fs::read(&path).unwrap(), b"as it is");
+}

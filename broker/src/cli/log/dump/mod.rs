@@ -358,7 +358,7 @@ impl<W: Write> Dump<'_, W> {
     fn journal(&mut self, dir: &Path) -> Result<(), ToolError> {
         self.head(dir, "journal")?;
         let data_dir = dir.parent().unwrap_or(dir);
-        let recovered = match Journal::inspect(&RealDisk::new(MAX_DESCRIPTORS), data_dir) {
+        let recovered = match Journal::inspect(&RealDisk::to_read(MAX_DESCRIPTORS), data_dir) {
             Ok(Some(recovered)) => recovered,
             Ok(None) => return Ok(()),
             Err(problem) => return self.problem(None, problem.to_string()),

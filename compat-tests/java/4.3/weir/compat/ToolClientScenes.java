@@ -10,7 +10,10 @@ import static weir.compat.Tool.PRODUCER_PERF_TEST;
 import static weir.compat.Tool.VERIFIABLE_CONSUMER;
 import static weir.compat.Tool.VERIFIABLE_PRODUCER;
 
+import java.util.List;
 import java.util.Map;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
 
 /** The tools that produce and consume. */
 final class ToolClientScenes {
@@ -122,14 +125,27 @@ final class ToolClientScenes {
     private void consumeInternal(ToolScene scene) throws Exception {
         String topic = ToolTopics.filled(cluster, "p-internal", 1);
         String group = cluster.name("p-internal");
+        // It commits once, when it ends, however long that takes.
         scene.run(CONSOLE_CONSUMER, "--topic", topic, "--group", group, "--from-beginning", "--max-messages", "7",
-                "--command-property", "client.id=reader").says("value 6 of 0");
-        String partition = "" + Math.floorMod(group.hashCode(), OFFSETS_PARTITIONS);
+                "--command-property", "client.id=reader", "--command-property", "enable.auto.commit=true", "--command-property",
+                "auto.commit.interval.ms=3600000").says("value 6 of 0");
+        int partition = Math.floorMod(group.hashCode(), OFFSETS_PARTITIONS);
+        // Up to where it ends now; a consumer that ends when nothing has come for a while may end before the first record.
+        long count = records("__consumer_offsets", partition);
         for (String formatter : new String[] {"OffsetsMessageFormatter", "GroupMetadataMessageFormatter"}) {
-            scene.run(CONSOLE_CONSUMER, "--topic", "__consumer_offsets", "--partition", partition, "--offset",
-                    "earliest", "--timeout-ms", "20000", "--formatter", "org.apache.kafka.tools.consumer." + formatter)
-                    .mask("--partition \\d", "--partition <n>").mask("\"(topicId|subscription|assignment)\":\"[^\"]*\"", "\"$1\":\"<bytes>\"")
+            scene.run(CONSOLE_CONSUMER, "--topic", "__consumer_offsets", "--partition", "" + partition, "--offset",
+                    "earliest", "--max-messages", "" + count, "--formatter", "org.apache.kafka.tools.consumer." + formatter)
+                    .mask("--partition \\d", "--partition <n>").mask("--max-messages \\d+", "--max-messages <n>")
+                    .mask("\"(topicId|subscription|assignment)\":\"[^\"]*\"", "\"$1\":\"<bytes>\"")
                     .split("(?=\\{\"key\":)|(?=<time> ERROR)", "\"type\"").only("p-internal").says("p-internal.*(\"offset\":7|range)");
+        }
+    }
+
+    /** Records of a partition that was never cleaned. */
+    private long records(String topic, int partition) {
+        TopicPartition asked = new TopicPartition(topic, partition);
+        try (KafkaConsumer<byte[], byte[]> consumer = cluster.consumer(Map.of())) {
+            return consumer.endOffsets(List.of(asked)).get(asked) - consumer.beginningOffsets(List.of(asked)).get(asked);
         }
     }
 
