@@ -72,7 +72,7 @@ pub struct Told {
 /// One session.
 #[derive(Debug, Default)]
 pub struct Session {
-    /// In the order in which they are read; those that gave data go to the end.
+    /// In the order in which they are read: that of the first answer; those that give data later go to the end.
     order: Vec<FetchKey>,
     partitions: HashMap<FetchKey, (Asked, Option<Told>)>,
     next_epoch: i32,
@@ -210,12 +210,13 @@ impl FetchSessions {
             return Err(ResponseError::FetchSessionIdNotFound);
         }
         if asked.is_empty() {
-            // A session that has nothing left ends, as in Kafka; the answer, with session id 0, says so.
+            // A session that has nothing left ends, as in Kafka; the answer, with session id 0, says so. What was both
+            // named and forgotten is answered.
             self.remove(id);
             return Ok(Fetching {
                 session: None,
                 incremental: false,
-                asked,
+                asked: asked_of(request),
             });
         }
         Ok(Fetching {
@@ -326,10 +327,10 @@ impl Session {
     fn check(&self, request: &FetchRequest, uses_topic_ids: bool) -> Result<(), ResponseError> {
         if self.is_closed {
             Err(ResponseError::FetchSessionIdNotFound)
-        } else if self.uses_topic_ids != uses_topic_ids {
-            Err(ResponseError::FetchSessionTopicIdError)
         } else if request.session_epoch != self.next_epoch {
             Err(ResponseError::InvalidFetchSessionEpoch)
+        } else if self.uses_topic_ids != uses_topic_ids {
+            Err(ResponseError::FetchSessionTopicIdError)
         } else {
             Ok(())
         }
@@ -368,12 +369,19 @@ impl Session {
     }
 
     /// Remembers what the consumer is told now; `None` after an error, so that the next answer tells it in any case. A
-    /// partition that gave data is read last the next time, so that none starves.
-    pub fn tell(&mut self, answers: &[(FetchKey, Option<Told>, bool)]) {
+    /// partition that gave data is read last the next time, so that none starves; but after the first answer, which only
+    /// sets the order, as in Kafka.
+    pub fn tell(&mut self, answers: &[(FetchKey, Option<Told>, bool)], incremental: bool) {
         for (key, told, _) in answers {
             if let Some((_, known)) = self.partitions.get_mut(key) {
                 *known = *told;
             }
+        }
+        if !incremental {
+            let place: HashMap<&FetchKey, usize> = answers.iter().map(|(key, ..)| key).zip(0..).collect();
+            self.order
+                .sort_by_key(|key| place.get(key).copied().unwrap_or(usize::MAX));
+            return;
         }
         let gave_data: std::collections::HashSet<&FetchKey> = answers
             .iter()

@@ -87,8 +87,10 @@ def _random(options: argparse.Namespace, recording: runner.Recording, targets: l
         runner.open_recording("%s:%d" % targets[1].address, targets[1].schemas, "").versions)
     tally, broken = random_sequences.Tally(everything=options.everything), 0
     begin = told = time.monotonic()
-    for instance, (one, other), _ in runner.run(
-            random_sequences.blocks(seed, options.start, options.random, lacking), targets, options.workers):
+    left = {block.sequence.case.number: block
+            for block in random_sequences.blocks(seed, options.start, options.random, lacking)}
+    for instance, (one, other), _ in runner.run(list(left.values()), targets, options.workers):
+        del left[instance.sequence.case.number]
         if problem := runner.stopped(one):
             broken += 1
             print(f"STOP {instance.name} on Kafka: {problem}", flush=True)
@@ -99,7 +101,8 @@ def _random(options: argparse.Namespace, recording: runner.Recording, targets: l
                 print(f"DIFF {number} {show.differences([difference])[0]}", flush=True)
         if time.monotonic() > told + 60:
             told = time.monotonic()
-            print(f"{told - begin:.0f} s: {tally.summary()}", flush=True)
+            print(f"{told - begin:.0f} s: {tally.summary()}; to go on: --seed {seed} "
+                  f"--from {min(left, default=0) * random_sequences.BLOCK}", flush=True)
     for line in [] if options.each else show.summary(difference for _, difference in tally.differences):
         print(f"DIFF {line}")
     print(f"seed {seed}: {tally.summary()}, {len(tally.apis)} pairs of API and version, "
@@ -123,7 +126,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--from", dest="start", type=int, default=0, metavar="K",
                         help="the first random sequence (default %(default)s)")
     parser.add_argument("--everything", action="store_true",
-                        help="also what differs after the first difference of 50 random sequences")
+                        help="also what differs after the first difference of a block")
     parser.add_argument("--show", action="store_true", help="print what was sent and answered")
     parser.add_argument("--each", action="store_true", help="print the differences of each sequence, not by field")
     parser.add_argument("--most", type=int, default=12, help="differences printed of one run (default %(default)s)")

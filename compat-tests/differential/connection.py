@@ -123,6 +123,12 @@ class Connection:
         """As `send`, but not part of what is compared."""
         return self.post(api, version, body, noted=False).answer()
 
+    def tell(self, api: str, version: int, body: Message) -> None:
+        """Sends a request that is not answered, and does not look whether it is."""
+        exchange = self.post(api, version, body).exchange
+        self._pending.pop()
+        exchange.outcome, exchange.answer = ANSWER, {}
+
     def expect_silence(self, seconds: float) -> None:
         """Waits, and notes whether the connection stays open and quiet meanwhile. For requests without an answer."""
         exchange = Exchange("(silence)", 0, {})

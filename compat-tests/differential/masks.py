@@ -7,6 +7,7 @@ sorted, long ones with a key become dicts, and what belongs to other sequences i
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from . import batch
 from .connection import Exchange
@@ -33,7 +34,7 @@ EPOCHS = {"LeaderEpoch", "PartitionLeaderEpoch", "Epoch"}
 # Wall-clock times. A value from before the run was sent by the sequence and is compared.
 CLOCKS = {"LogAppendTimeMs", "Timestamp", "BaseTimestamp", "MaxTimestamp", "LastTimestamp", "LastCaughtUpTimestamp",
           "LastFetchTimestamp"}
-RUN_MS = 3_000_000
+RUN_MS = 86_400_000
 
 # API and field of lists that have no order.
 UNORDERED = {("JoinGroup", "Members"), ("DescribeGroups", "Members"), ("DescribeGroups", "Groups"),
@@ -41,7 +42,7 @@ UNORDERED = {("JoinGroup", "Members"), ("DescribeGroups", "Members"), ("Describe
              ("ElectLeaders", "ReplicaElectionResults"), ("DescribeLogDirs", "Topics"),
              ("DescribeLogDirs", "Partitions"), ("ListConfigResources", "ConfigResources"),
              ("DescribeProducers", "ActiveProducers"), ("Produce", "Responses"), ("Produce", "PartitionResponses"),
-             ("Fetch", "Partitions"), ("ListOffsets", "Partitions"), ("OffsetForLeaderEpoch", "Partitions"),
+             ("Fetch", "Partitions"), ("ListOffsets", "Topics"), ("ListOffsets", "Partitions"), ("DeleteRecords", "Topics"), ("OffsetForLeaderEpoch", "Partitions"),
              ("OffsetCommit", "Topics"), ("OffsetCommit", "Partitions"), ("OffsetFetch", "Topics"),
              ("OffsetFetch", "Partitions"), ("CreateTopics", "Topics"), ("DeleteTopics", "Responses"),
              ("IncrementalAlterConfigs", "Responses"), ("AlterConfigs", "Responses"), ("DescribeConfigs", "Results"),
@@ -82,6 +83,7 @@ def masked(transcript: list[Exchange], run: Run) -> list[dict]:
         entry: dict[str, Any] = {"api": exchange.api, "version": exchange.version, "outcome": exchange.outcome}
         if exchange.detail:
             entry["detail"] = exchange.detail
+        masks.see(exchange.request)
         if exchange.answer is not None:
             entry["answer"] = masks.message(exchange.api, dict(exchange.answer))
         entries.append(entry)
@@ -94,6 +96,13 @@ class _Masks:
     def __init__(self, run: Run):
         self._run = run
         self._names: dict[str, dict[Any, str]] = {}
+
+    def see(self, request: Any) -> None:
+        """Names the topic ids of a request, whose order is the same on both brokers; that of an answer need not be."""
+        for value in request.values() if isinstance(request, dict) else request if isinstance(request, list) else ():
+            self.see(value)
+        if isinstance(request, dict) and isinstance(request.get("TopicId"), UUID):
+            self._id("topic id", request["TopicId"])
 
     def message(self, api: str, message: dict) -> dict:
         if api == "DescribeConfigs" and message.get("Name") in OWN_CONFIGS:

@@ -1,6 +1,6 @@
 """Random sequences of requests, from a seed.
 
-They come in blocks of 50 that share a pool of topics and groups. A block is made from the seed and its number alone, so
+They come in blocks of 100 that share a pool of topics and groups. A block is made from the seed and its number alone, so
 it can be run again by itself and a long run can go on where it stopped. Which request comes next depends on the answers
 before it, hence within a block only the first sequence that differs says something; the rest of it is left out.
 """
@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
-from . import coverage, runner
+from . import bodies, coverage, runner
 from .compare import Difference
 from .connection import ANSWER, Exchange
 from .grammar import STEPS
@@ -18,8 +18,8 @@ from .runner import Recording
 from .sequence import Instance, Sequence
 from .talk import Talk, Target
 
-BLOCK = 50
-STEPS_OF_SEQUENCE = (3, 12)
+BLOCK = 100
+STEPS_OF_SEQUENCE = (2, 7)
 # A member id that is asked for is how a member joins.
 _NO_FAILURE = (0, 79)
 BEGIN = "(random sequence)"
@@ -42,9 +42,14 @@ def blocks(seed: int, first: int, count: int, lacking: frozenset[str] = frozense
 
 
 def _run(t: Talk, block: Block) -> None:
-    topics = [PoolTopic(t.topic("a"), [Partition()]), PoolTopic(t.topic("b", 3), [Partition() for _ in range(3)]),
-              PoolTopic(t.topic("c", 1, {"cleanup.policy": "compact"}), [Partition()], compacted=True)]
-    state = State(t, Random(f"{block.seed}/{block.number}"), topics, [Group(t.group(name)) for name in ("g", "h")])
+    def topic(name: str, partitions: int = 1, configs: dict[str, str] | None = None, **kind: bool) -> PoolTopic:
+        return PoolTopic(t.topic(name, partitions, configs), [Partition() for _ in range(partitions)], **kind)
+
+    topics = [topic("a"), topic("b", 3), topic("c", 1, {"cleanup.policy": "compact"}, compacted=True),
+              topic("d", 1, {"segment.ms": "60000", "index.interval.bytes": "100"}, rolled=True),
+              topic("e", 1, {"message.timestamp.type": "LogAppendTime"}, stamped=True)]
+    groups = [Group(t.group("g")), Group(t.group("h")), Group(t.group("s"), "static")]
+    state = State(t, Random(f"{block.seed}/{block.number}"), topics, groups)
     chosen = [(step, weight) for step, weight, apis in STEPS if not block.lacking.intersection(apis)]
     steps, weights = [step for step, _ in chosen], [weight for _, weight in chosen]
     for index in range(BLOCK):
@@ -53,6 +58,16 @@ def _run(t: Talk, block: Block) -> None:
         state.random = Random(f"{block.seed}/{number}")
         for step in state.random.choices(steps, weights, k=state.random.randint(*STEPS_OF_SEQUENCE)):
             step(state)
+    _clean_up(t, state)
+
+
+def _clean_up(t: Talk, state: State) -> None:
+    """Leaves no topics and groups behind: a long run would have too many."""
+    for group in state.groups:
+        if group.member:
+            t.ask("LeaveGroup", bodies.leave(group.name, group.member, group.instance))
+    t.ask("DeleteGroups", {"GroupsNames": [group.name for group in state.groups]})
+    t.ask("DeleteTopics", {"Topics": [{"Name": topic.topic.name} for topic in state.topics], "TimeoutMs": 30_000})
 
 
 @dataclass

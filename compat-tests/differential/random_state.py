@@ -3,33 +3,19 @@ brokers as long as they answer the same."""
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Iterator, TypeVar
 
+from .batch import BASE_TIMESTAMP
 from .bodies import Topic
+from .schema import Message
 from .talk import Talk
 
 T = TypeVar("T")
 
 # How often an argument is wrong.
-MISTAKE = 0.006
+MISTAKE = 0.015
 INT32 = 2**31 - 1
 INT64 = 2**63 - 1
-
-
-@dataclass
-class Partition:
-    """A partition's first offset and its end, and the sequence number that each producer sends next."""
-
-    start: int = 0
-    end: int = 0
-    sequences: dict[int, int] = field(default_factory=dict)
-
-
-@dataclass
-class PoolTopic:
-    topic: Topic
-    partitions: list[Partition]
-    compacted: bool = False
 
 
 @dataclass
@@ -39,22 +25,67 @@ class Producer:
 
 
 @dataclass
+class Sent:
+    """A batch that was sent, and by which producer."""
+
+    records: bytes
+    count: int
+    producer: Producer | None = None
+    sequence: int = -1
+    repeated: bool = False
+
+
+@dataclass
+class Partition:
+    """A partition's first offset and its end, the sequence number that each producer sends next, and what producers
+    with an id have sent last."""
+
+    start: int = 0
+    end: int = 0
+    sequences: dict[int, int] = field(default_factory=dict)
+    sent: list[Sent] = field(default_factory=list)
+
+
+@dataclass
+class PoolTopic:
+    """A topic: whether it is compacted, stamps its records itself, begins segments by the time of its records."""
+
+    topic: Topic
+    partitions: list[Partition]
+    compacted: bool = False
+    stamped: bool = False
+    rolled: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing depends on its configs."""
+        return not (self.compacted or self.stamped or self.rolled)
+
+
+@dataclass
 class Session:
-    """A fetch session and the next epoch to send."""
+    """A fetch session, the next epoch to send, the topics in it, and whether it names them by id."""
 
     id: int
     epoch: int
-    topic: Topic
+    topics: list[PoolTopic]
+    by_id: bool
 
 
 @dataclass
 class Group:
-    """A group and its one member, if it has one."""
+    """A group and its one member, if it has one, which may be a static one. The generation is −1 before the first join."""
 
     name: str
+    instance: str | None = None
     member: str = ""
     generation: int = -1
     synced: bool = False
+    kind: str = "consumer"
+
+    def leave(self) -> None:
+        """Its member has left."""
+        self.member, self.synced = "", False
 
 
 @dataclass
@@ -85,6 +116,26 @@ class State:
 
     def topic(self) -> PoolTopic:
         return self.pick(self.topics)
+
+    def topics_of(self, count: int) -> list[PoolTopic]:
+        """Some topics, each once."""
+        return self.random.sample(self.topics, min(count, len(self.topics)))
+
+    def answered(self, answer: Message, topics: str, partitions: str) -> Iterator[tuple[PoolTopic, Message]]:
+        """Each partition of an answer that belongs to a topic of the pool."""
+        for each in answer.get(topics) or []:
+            for topic in self.topics:
+                if topic.topic.name == each.get("Name") or topic.topic.id == each.get("TopicId"):
+                    yield from ((topic, part) for part in each[partitions])
+
+    def timestamp(self, topic: PoolTopic) -> int:
+        """Of a batch for this topic."""
+        return BASE_TIMESTAMP + (60_000 * self.random.randint(0, 30) if topic.rolled else 0)
+
+    def epoch(self) -> int:
+        """The leader epoch of all partitions, or none; now and then one that is still to come."""
+        first = self.talk.target.first_epoch
+        return first + self.pick([1, 100]) if self.mistake() else self.pick([-1, -1, first])
 
     def group(self) -> Group:
         return self.pick(self.groups)

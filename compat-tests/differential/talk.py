@@ -15,7 +15,7 @@ from .connection import ANSWER_SECONDS, Answer, Connection, Exchange, Pending
 from .schema import Message, Schemas
 from .sequence import Instance
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 120.0
 # Answers that pass by themselves: a leader, coordinator or controller that is not there yet.
 _PASSING = {5, 6, 7, 14, 15, 16, 41}
 
@@ -92,7 +92,7 @@ class Talk:
         return (on or self.connection).post(api, self.at(api, version), body or {}, **header)
 
     def send_until(self, good: Callable[[Answer], bool], api: str, body: Message, version: int | None = None) -> Answer:
-        """Asks until the answer is good (or 30 s are over), and notes only the last one: for what takes its time."""
+        """Asks until the answer is good (or two minutes are over), and notes only the last one: for what takes its time."""
         end, pause = time.monotonic() + WAIT_SECONDS, 0.01
         while True:
             mark = len(self.transcript)

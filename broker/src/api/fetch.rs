@@ -4,6 +4,9 @@
 //! fewer than `min_bytes` waits, until a high watermark moves or `max_wait_ms` is over. A whole batch is answered even
 //! where it begins before the asked offset or exceeds the limits, if it is the first. `records` is empty, never null.
 //!
+//! Bytes are counted as in Kafka, which fills the asked size with the first bytes of one more batch: they are not sent, but
+//! count as read. So limits act alike, and a consumer whose `min_bytes` are as many as it takes does not wait in vain.
+//!
 //! An error or a divergence that reading a partition finds is answered at once. Partitions that do not exist are put
 //! aside, as in Kafka: they get their error when the others have theirs, so that a consumer of a topic that is gone does
 //! not ask without pause. Where all are put aside, there is nothing to wait for.
@@ -14,7 +17,7 @@ use std::time::Duration;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::protocol::StrBytes;
-use storage::log::LogPosition;
+use storage::log::{Fetched, LogPosition};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -154,6 +157,18 @@ struct Found {
     answer: FetchPartition,
     /// Whether there is such a partition.
     exists: bool,
+    room: Room,
+}
+
+/// How much a partition gives of what is asked.
+#[derive(Default)]
+struct Room {
+    /// Bytes that count against the request's limit.
+    used: u64,
+    /// Bytes that the partition alone could give.
+    there: u64,
+    /// Whether the log has been continued in another segment.
+    is_older: bool,
 }
 
 impl Fetch {
@@ -218,23 +233,31 @@ impl Fetch {
         for asked in &self.fetching.asked {
             let partition = find(&topics, &asked.key, self.header.api_version);
             let exists = partition.is_ok();
+            let mut room = Room::default();
             let answer = match partition {
-                Ok(partition) => self.read_partition(partition, asked, left, is_first),
+                Ok(partition) => self.read_partition(partition, asked, left, is_first, &mut room),
                 Err(error) => FetchPartition::error(asked.key.partition, error.code()),
             };
-            let bytes: u64 = answer.records.iter().map(Part::len).sum();
-            left = left.saturating_sub(bytes);
-            is_first &= bytes == 0;
+            left = left.saturating_sub(room.used);
+            is_first &= room.used == 0;
             found.push(Found {
                 key: asked.key.clone(),
                 answer,
                 exists,
+                room,
             });
         }
         found
     }
 
-    fn read_partition(&self, partition: &Partition, asked: &Asked, left: u64, is_first: bool) -> FetchPartition {
+    fn read_partition(
+        &self,
+        partition: &Partition,
+        asked: &Asked,
+        left: u64,
+        is_first: bool,
+        room: &mut Room,
+    ) -> FetchPartition {
         let index = asked.key.partition;
         let reader = partition.reader();
         // Kafka takes any negative epoch for none here, and only here.
@@ -281,18 +304,26 @@ impl Fetch {
             }
         }
         let max = left.min(asked.max_bytes.max(0) as u64);
-        match reader.read(asked.fetch_offset, limit, max) {
-            Ok(Some(slice)) if slice.len <= max || is_first => {
-                answer.records = vec![Part::File {
-                    file: slice.file,
-                    position: slice.position,
-                    len: slice.len,
-                }];
-                answer
-            }
-            Ok(Some(_)) => {
-                // There is a batch, and no room for it: then Kafka says nothing of transactions either.
-                answer.aborted_transactions = None;
+        match reader.fetch(asked.fetch_offset, limit, max) {
+            Ok(Some(fetched)) => {
+                let Fetched {
+                    slice,
+                    available,
+                    is_older,
+                } = fetched;
+                room.there = available.min(asked.max_bytes.max(0) as u64);
+                room.is_older = is_older;
+                if slice.len <= max || is_first {
+                    room.used = slice.len.max(available.min(max));
+                    answer.records = vec![Part::File {
+                        file: slice.file,
+                        position: slice.position,
+                        len: slice.len,
+                    }];
+                } else if max > 0 {
+                    // There is a batch, and not enough room for it: then Kafka says nothing of transactions either.
+                    answer.aborted_transactions = None;
+                }
                 answer
             }
             Ok(None) => answer,
@@ -329,12 +360,9 @@ impl Fetch {
     /// Whether the answer goes out at once: enough bytes, an error, a divergence, or nothing to wait for. `aside` says
     /// which partitions did not exist at first.
     fn is_enough(&self, found: &[Found], aside: &[bool]) -> bool {
-        let bytes: u64 = found
-            .iter()
-            .flat_map(|found| &found.answer.records)
-            .map(Part::len)
-            .sum();
-        bytes >= self.limits.min_bytes
+        let sum = |of: fn(&Room) -> u64| found.iter().map(|found| of(&found.room)).sum::<u64>();
+        sum(|room| room.used).max(sum(|room| room.there)) >= self.limits.min_bytes
+            || found.iter().any(|found| found.room.is_older)
             || aside.iter().all(|aside| *aside)
             || found.iter().zip(aside).any(|(found, aside)| {
                 !aside && (found.answer.error_code != 0 || found.answer.diverging_epoch.is_some())
@@ -344,6 +372,9 @@ impl Fetch {
     fn answer(&self, found: Vec<Found>) -> Outcome {
         let mut response = FetchResponse::default();
         let mut found = found;
+        // What does not exist stands last, as in Kafka, ids that nobody knows before partitions that there are not.
+        let unknown_id = ResponseError::UnknownTopicId.code();
+        found.sort_by_key(|found| (!found.exists, found.answer.error_code != unknown_id));
         if let Some((id, session)) = &self.fetching.session {
             response.session_id = *id;
             let mut session = session.lock();
@@ -358,7 +389,7 @@ impl Fetch {
                         || found.answer.diverging_epoch.is_some()
                 });
             }
-            session.tell(&news);
+            session.tell(&news, self.fetching.incremental);
         }
         response.topics = by_topic(found);
         response.into_response(&self.header).into()

@@ -19,7 +19,7 @@ use kafka_protocol::messages::produce_response::{
 };
 use kafka_protocol::messages::{ProduceResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
-use storage::record_batch::{BatchError, BatchHeader, TimestampType};
+use storage::record_batch::{BatchError, BatchHeader, TimestampType, check_front, only_batch};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -46,8 +46,8 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
+    let front = look_at_fronts(&body.topics);
     settle(&mut body.topics);
-    let is_transactional = is_transactional(&body.topics);
     let (connection, timeout_ms) = (request.connection.id, body.timeout_ms);
     let mut work = Work {
         context: context.clone(),
@@ -58,9 +58,16 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         responses: Vec::new(),
         waiting: Vec::new(),
     };
-    if is_transactional && body.transactional_id.is_none() {
-        work.refuse_rest(ResponseError::TransactionalIdAuthorizationFailed);
-        return finish(request.header, work, timeout_ms);
+    match front {
+        Ok(Front::Transactional) if body.transactional_id.is_none() => {
+            work.refuse_rest(ResponseError::TransactionalIdAuthorizationFailed, None);
+            return finish(request.header, work, timeout_ms);
+        }
+        Ok(_) => {}
+        Err(error) => {
+            work.refuse_rest(errors::of_batch(&error), Some(&error.to_string()));
+            return finish(request.header, work, timeout_ms);
+        }
     }
     let heavy = &context.heavy_batches;
     let mut weight = None;
@@ -76,7 +83,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         context.limits.reached(Limit::HeavyBatches);
     }
     let Some(room) = heavy.room(request.body.len()) else {
-        work.refuse_rest(ResponseError::RequestTimedOut);
+        work.refuse_rest(ResponseError::RequestTimedOut, None);
         return finish(request.header, work, timeout_ms);
     };
     let done = heavy.run(connection, room, weight, work, Work::run);
@@ -118,13 +125,24 @@ fn settle(topics: &mut Vec<ProduceTopic>) {
     *topics = settled;
 }
 
-/// Whether any batch says that it is part of a transaction.
-fn is_transactional(topics: &[ProduceTopic]) -> bool {
-    let mut records = topics
-        .iter()
-        .flat_map(|topic| &topic.partitions)
-        .flat_map(|partition| &partition.records);
-    records.any(|batch| BatchHeader::parse(batch).is_ok_and(|header| header.attributes.is_transactional()))
+/// What the batches of a request are.
+enum Front {
+    Plain,
+    /// One of them says that it is part of a transaction.
+    Transactional,
+}
+
+/// Looks at the first batch of each partition, up to one of a transaction, as Kafka does: where one is not even framed as
+/// a batch, the whole request is refused.
+fn look_at_fronts(topics: &[ProduceTopic]) -> Result<Front, BatchError> {
+    let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+    for batch in partitions.filter_map(|partition| partition.records.as_ref()) {
+        check_front(batch)?;
+        if BatchHeader::parse(batch).is_ok_and(|header| header.attributes.is_transactional()) {
+            return Ok(Front::Transactional);
+        }
+    }
+    Ok(Front::Plain)
 }
 
 /// Answers, once what is to be committed is.
@@ -231,11 +249,11 @@ impl Work {
     }
 
     /// Answers what is not appended yet with an error.
-    fn refuse_rest(&mut self, error: ResponseError) {
+    fn refuse_rest(&mut self, error: ResponseError, message: Option<&str>) {
         for topic in std::mem::take(&mut self.topics).iter().skip(self.next.0) {
             let responses = self.responses_of(topic);
             let rest = topic.partitions.iter().skip(responses.len());
-            responses.extend(rest.map(|produced| refused(produced.index, error, None)));
+            responses.extend(rest.map(|produced| refused(produced.index, error, message.map(String::from))));
             self.next.0 += 1;
         }
     }
@@ -321,23 +339,28 @@ impl Work {
         produced: &ProducePartition,
         place: Place,
     ) -> Result<(PartitionProduceResponse, Option<oneshot::Receiver<Committed>>), Stop> {
-        if !matches!(self.acks, ALL | 0 | 1) {
-            return Err(ResponseError::InvalidRequiredAcks.into());
-        }
-        if is_internal_topic(&partition.topic) {
-            // Only the broker itself writes there: a foreign record could not be read back (Kafka:
-            // `ReplicaManager.appendRecordsToLeader` without `internalTopicsAllowed`).
-            return Err(ResponseError::InvalidTopicException.into());
-        }
         let node = &self.context.node;
         let settings = partition.settings();
-        if self.acks == ALL && settings.min_insync_replicas > 1 {
-            // One replica is in sync: this node's.
-            return Err(ResponseError::NotEnoughReplicas.into());
-        }
         let records = produced.records.as_ref().ok_or(ResponseError::InvalidRecord)?;
-        let now_ms = node.clock().wall_ms();
         let zstd_allowed = self.version >= ZSTD_FROM;
+        let refused = if !matches!(self.acks, ALL | 0 | 1) {
+            Some(ResponseError::InvalidRequiredAcks)
+        } else if is_internal_topic(&partition.topic) {
+            // Only the broker itself writes there: a foreign record could not be read back (Kafka:
+            // `ReplicaManager.appendRecordsToLeader` without `internalTopicsAllowed`).
+            Some(ResponseError::InvalidTopicException)
+        } else if self.acks == ALL && settings.min_insync_replicas > 1 {
+            // One replica is in sync: this node's.
+            Some(ResponseError::NotEnoughReplicas)
+        } else {
+            None
+        };
+        if let Some(error) = refused {
+            // What the request itself has wrong comes first.
+            only_batch(records, zstd_allowed)?;
+            return Err(error.into());
+        }
+        let now_ms = node.clock().wall_ms();
         let batch = heavy::validate(records, &settings.rules, zstd_allowed, now_ms, place)?;
         let (base_offset, next_offset, append_time) = match node.append(partition, &batch) {
             Ok(Append::Written(appended)) => (appended.header.base_offset, appended.end.offset, None),

@@ -147,13 +147,24 @@ fn only_news_is_told_and_who_gave_data_goes_last() {
     };
     let key = full.asked[0].key.clone();
     assert!(session.lock().is_news(&key, told));
-    session.lock().tell(&[(key.clone(), Some(told), true)]);
+    let other = full.asked[1].key.clone();
+    let first = [(other, Some(told), false), (key.clone(), Some(told), true)];
+    session.lock().tell(&first, false);
+    session.lock().tell(&[], true);
+    assert_eq!(
+        session.lock().order,
+        [first[0].0.clone(), key.clone()],
+        "that of the first answer"
+    );
+    session.lock().tell(&[first[1].clone(), first[0].clone()], false);
+    assert_eq!(session.lock().order[0], key);
+    session.lock().tell(&[(key.clone(), Some(told), true)], true);
     assert!(!session.lock().is_news(&key, told));
     assert_eq!(
         offsets(&sessions.begin(&request(1, 1, &[]), 12, 0, |_| true, || 2).unwrap()),
         [(1, 0), (0, 0)]
     );
-    session.lock().tell(&[(key.clone(), None, false)]);
+    session.lock().tell(&[(key.clone(), None, false)], true);
     assert!(session.lock().is_news(&key, told));
 }
 

@@ -52,7 +52,7 @@ pub use files::{
 };
 pub use files::{is_own_name, parse_name};
 pub use flush::{CheckpointFiles, LogFlush};
-pub use reader::{LogPosition, LogReader, Slice, TimestampedOffset};
+pub use reader::{Fetched, LogPosition, LogReader, Slice, TimestampedOffset};
 pub use recovery::{Recovered, Recovery, StopKind, TailBatch, still_damaged};
 pub(crate) use replace::CleanedWriter;
 pub use replace::Replacement;

@@ -39,6 +39,17 @@ pub struct Slice {
     pub len: u64,
 }
 
+/// What a fetch finds.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// The batches.
+    pub slice: Slice,
+    /// How many bytes there are in the segment from the first batch on, below the limit.
+    pub available: u64,
+    /// Whether the limit lies in a later segment.
+    pub is_older: bool,
+}
+
 impl Slice {
     /// The bytes, copied out.
     pub fn read(&self) -> std::io::Result<Vec<u8>> {
@@ -158,6 +169,12 @@ impl LogReader {
     /// Whole batches from the one that holds `from` on: at most `max_bytes`, but always the first batch whole, and
     /// nothing at or above `limit`. `None` when `from` is at the limit.
     pub fn read(&self, from: i64, limit: LogPosition, max_bytes: u64) -> Result<Option<Slice>, LogError> {
+        let fetched = self.fetch(from, limit, max_bytes)?;
+        Ok(fetched.map(|fetched| fetched.slice))
+    }
+
+    /// As [`Self::read`], with what more there is.
+    pub fn fetch(&self, from: i64, limit: LogPosition, max_bytes: u64) -> Result<Option<Fetched>, LogError> {
         // The segments first: those of before a removal can still be read, and the start moves before they go.
         let segments = self.segments.load();
         let start = self.start_offset();
@@ -197,15 +214,36 @@ impl LogReader {
             if reach >= end {
                 to = end;
             } else if reach > first_end {
-                to = segment.boundary_at_or_before(&self.files, reach)?.max(first_end);
+                to = self.last_boundary(segment, first_end, reach)?;
             }
-            return Ok(Some(Slice {
+            let slice = Slice {
                 file: segment.file().clone(),
                 position,
                 len: to - position,
+            };
+            return Ok(Some(Fetched {
+                slice,
+                available: end - position,
+                is_older: segment.base_offset() < limit.segment_base,
             }));
         }
         Ok(None)
+    }
+
+    /// The last end of a batch of `segment` at or before byte `reach`; `known` is one.
+    fn last_boundary(&self, segment: &Segment, known: u64, reach: u64) -> Result<u64, LogError> {
+        let from = segment.boundary_at_or_before(&self.files, reach)?.max(known);
+        let mut walk = HeaderWalk::new(segment.file().clone(), from, segment.size());
+        let mut last = from;
+        // Between two entries of the index there are few batches, unless they are large.
+        while let Step::Batch { position, header } = walk.step().map_err(|error| self.read_error(segment, error))? {
+            let end = position + header.size() as u64;
+            if end > reach {
+                break;
+            }
+            last = end;
+        }
+        Ok(last)
     }
 
     /// The first batch of `segment` whose last offset is at least `offset`, below byte `end`.

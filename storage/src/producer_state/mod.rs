@@ -244,7 +244,8 @@ impl ProducerStates {
         } else {
             0
         };
-        if header.base_sequence != expected {
+        // Of a producer without epoch any sequence is taken, as in Kafka: nothing is known that it could follow.
+        if header.base_sequence != expected && known.epoch != NO_EPOCH {
             return Err(SequenceError::OutOfOrderSequence {
                 producer_id,
                 epoch: header.producer_epoch,

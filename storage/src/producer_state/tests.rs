@@ -55,6 +55,22 @@ fn sequences_follow_one_another() {
 }
 
 #[test]
+fn a_producer_without_epoch_may_send_any_sequence_once() {
+    let states = with(&[(7, -1, 0, 10, 0)]);
+    for epoch in [-1, 0, 3] {
+        assert_eq!(states.check(&header(7, epoch, 55, 5, 0)), Ok(SequenceCheck::New));
+    }
+    assert!(matches!(
+        states.check(&header(7, -1, 0, 10, 0)),
+        Ok(SequenceCheck::Duplicate { base_offset: 0, .. })
+    ));
+    assert!(matches!(
+        states.check(&header(7, -2, 10, 1, 0)),
+        Err(SequenceError::InvalidProducerEpoch { .. })
+    ));
+}
+
+#[test]
 fn a_repeat_answers_the_original_offsets() {
     let mut states = with(&[(7, 0, 0, 10, 100), (7, 0, 10, 5, 200)]);
     assert_eq!(

@@ -45,7 +45,7 @@ pub(crate) use keyed::{KeyedRecord, KeyedRecords};
 pub(crate) use record::{put_varlong, varlong_len};
 pub use records::{Record, RecordHeader, Records};
 pub use scan::MAX_REJECTIONS;
-pub use validate::{ProduceRules, ProducedBatch, TopicCompression, validate_produced};
+pub use validate::{ProduceRules, ProducedBatch, TopicCompression, check_front, only_batch, validate_produced};
 
 /// Base offset, batch length and leader epoch: what the CRC does not cover.
 pub const PREFIX_LEN: usize = 16;

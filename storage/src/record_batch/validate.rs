@@ -90,7 +90,7 @@ pub struct ProducedBatch {
 
 /// Checks what a producer sent for one partition, and makes of it what is to be appended. `now_ms` is the wall clock.
 pub fn validate_produced(bytes: &Bytes, rules: &ProduceRules, now_ms: i64) -> Result<ProducedBatch, BatchError> {
-    let bytes = only_batch(bytes, rules)?;
+    let bytes = only_batch(bytes, rules.zstd_allowed)?;
     let header = check_header(&bytes, rules)?;
     let source = header.attributes.codec()?;
     let (target, level) = match rules.compression {
@@ -146,12 +146,19 @@ pub fn validate_produced(bytes: &Bytes, rules: &ProduceRules, now_ms: i64) -> Re
     Ok(produced)
 }
 
-/// The one batch that is there. A partial one behind it is left off, as Kafka does.
-fn only_batch(bytes: &Bytes, rules: &ProduceRules) -> Result<Bytes, BatchError> {
+/// Whether a batch may stand at the front of what was produced, by its length and its magic byte: Kafka looks at these, of
+/// all partitions of a request, before anything else, and refuses the request as a whole.
+pub fn check_front(bytes: &[u8]) -> Result<(), BatchError> {
+    first_batch(bytes).map(|_| ())
+}
+
+/// The one batch that is there. A partial one behind it is left off, as Kafka does. What is wrong here is the request's
+/// fault, whatever the topic ([`BatchError::is_of_request`]).
+pub fn only_batch(bytes: &Bytes, zstd_allowed: bool) -> Result<Bytes, BatchError> {
     let size = first_batch(bytes)?.ok_or(BatchError::NoBatch { found: bytes.len() })?;
     let attributes = [bytes[ATTRIBUTES_AT], bytes[ATTRIBUTES_AT + 1]];
     check_magic(bytes[MAGIC_AT] as i8)?;
-    if !rules.zstd_allowed && matches!(Attributes(i16::from_be_bytes(attributes)).codec(), Ok(Codec::Zstd)) {
+    if !zstd_allowed && matches!(Attributes(i16::from_be_bytes(attributes)).codec(), Ok(Codec::Zstd)) {
         return Err(BatchError::ZstdNotAllowed);
     }
     if first_batch(&bytes[size..])?.is_some() {

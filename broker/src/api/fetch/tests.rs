@@ -89,6 +89,29 @@ async fn data_ends_the_wait_beside_a_partition_that_does_not_exist() {
 }
 
 #[tokio::test]
+async fn what_the_limits_leave_out_counts_for_the_wait() {
+    let node = node().await;
+    append(&node).await;
+    append(&node).await;
+    let partition = node.context.node.topics().partition("a", 0).unwrap();
+    let size = partition.reader().size() as i32;
+    let began = Instant::now();
+    for (in_all, each) in [(1, 1 << 20), (size - 1, size)] {
+        let mut request = fetch(&[("a", 0, 0)]).with_min_bytes(size).with_max_wait_ms(20_000);
+        request.max_bytes = in_all;
+        request.topics[0].partitions[0].partition_max_bytes = each;
+        let response = node.call(12, &request).await;
+        let read = partitions(&response)[0]
+            .1
+            .records
+            .as_ref()
+            .map_or(0, |records| records.len());
+        assert!(0 < read && read < size as usize, "{read} of {size}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
 async fn an_epoch_that_the_log_does_not_know_is_out_of_range() {
     let node = node().await;
     let epoch = node

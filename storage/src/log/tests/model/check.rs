@@ -125,6 +125,9 @@ pub(in crate::log::tests) fn read(scenario: &Scenario, random: &mut Random) {
         assert_eq!(next.start.segment_base, first.start.segment_base);
         rest = rest.strip_prefix(&next.bytes[..]).expect("the next batch, whole");
     }
+    let next = wanted.find(|batch| batch.start.segment_base == first.start.segment_base);
+    let has_room = next.is_some_and(|next| slice.len + next.bytes.len() as u64 <= max_bytes);
+    assert!(!has_room, "as many batches as there is room for");
 }
 
 /// Look-ups by time, against a scan of all records.
