@@ -68,10 +68,13 @@ ACCEPTED: list[Accepted] = [
              "whether an answer waits for the disk is chosen by topic", kafka=ABSENT),
     Accepted("Configs of Weir's own", "*", "DescribeConfigs", "Results[].Configs[=write.caching]",
              "whether an answer waits for the disk is chosen by topic", kafka=ABSENT, sometimes=True),
-    *[Accepted("Configs", sequences, "*", f"*[=min.insync.replicas].{field}",
-               "Kafka sets it on all brokers for the sake of eligible leader replicas, which come later",
-               sometimes=sequences != "*")
-      for sequences, field in (("*", "ConfigSource"), ("random.*", "Synonyms[]*"))],
+    *[Accepted("Configs", "*", "*", f"*[=min.insync.replicas].{field}",
+               "Kafka sets it on all brokers for the sake of eligible leader replicas, which come later")
+      for field in ("ConfigSource", "Synonyms[]*")],
+    Accepted("Configs", "topic_config.min_insync_from_broker", "IncrementalAlterConfigs", "Responses[].*",
+             "Kafka keeps it on all brokers for the sake of eligible leader replicas, which come later"),
+    Accepted("Configs", "topic_config.odd_number[*]", "IncrementalAlterConfigs", "Responses[].*",
+             "numbers are finite and written in decimal digits; Java reads more"),
     Accepted("Configs", "*", "DescribeConfigs", "Results[].ErrorMessage", "Weir says why", kafka="", weir="(text)"),
     Accepted("Configs", "config_kinds.alter[broker]", "IncrementalAlterConfigs", "Responses[].ErrorCode",
              "a name that nobody reads is refused for all brokers, too, as Kafka's AlterConfigs does", kafka=0, weir=42),

@@ -147,11 +147,11 @@ class _Masks:
                 for value in values]
 
     def _order(self, value: Any) -> str:
-        """Sorts elements by what is not an id, and by the names of ids that came before."""
+        """Sorts elements by what is neither an id nor a text, and by the names of ids that came before."""
         if not isinstance(value, dict):
             return repr(value)
         return repr({key: self._names.get(IDS[key], {}).get(each, "") if key in IDS else each
-                     for key, each in value.items()})
+                     for key, each in value.items() if key not in TEXTS})
 
     def _foreign(self, api: str, value: Any) -> bool:
         """Whether an element of a list is about another sequence's topic or group, or the size of what all share."""
