@@ -54,7 +54,7 @@ KEYED = {("ApiVersions", "ApiKeys"): "ApiKey", ("ApiVersions", "SupportedFeature
 
 # Configs whose values are the broker's own.
 OWN_CONFIGS = {"advertised.listeners", "listeners", "log.dir", "log.dirs", "controller.quorum.voters",
-               "controller.quorum.bootstrap.servers", "metadata.log.dir"}
+               "controller.quorum.bootstrap.servers", "controller.listener.names", "metadata.log.dir", "process.roles"}
 
 # Loggers are named after a broker's own code, but for the root.
 BROKER_LOGGER = 8
@@ -97,7 +97,7 @@ class _Masks:
 
     def message(self, api: str, message: dict) -> dict:
         if api == "DescribeConfigs" and message.get("Name") in OWN_CONFIGS:
-            message = message | {"Value": "(own)", "Synonyms": "(own)"}
+            message = message | {"Value": "(own)", "ConfigSource": "(own)", "Synonyms": "(own)"}
         if api == "DescribeConfigs" and message.get("ResourceType") == BROKER_LOGGER:
             message = message | {"Configs": [each for each in message["Configs"] if each["Name"] == "root"]}
         return {key: self._value(api, key, value) for key, value in message.items()}

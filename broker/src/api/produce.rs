@@ -331,10 +331,8 @@ impl Work {
         }
         let node = &self.context.node;
         let settings = partition.settings();
-        if self.acks == ALL && settings.min_insync_replicas > 1 {
-            // One replica is in sync: this node's.
-            return Err(ResponseError::NotEnoughReplicas.into());
-        }
+        // `min.insync.replicas` never asks for more replicas than a partition has (Kafka: `Partition.effectiveMinIsr`),
+        // and each has one, which is in sync.
         let records = produced.records.as_ref().ok_or(ResponseError::InvalidRecord)?;
         let now_ms = node.clock().wall_ms();
         let zstd_allowed = self.version >= ZSTD_FROM;

@@ -34,11 +34,11 @@ impl BrokerSchema<'_> {
     fn check_broker(&self, resource: &str, overrides: &Overrides) -> Result<(), ConfigError> {
         let of = |name: &str| self.image.overrides(ResourceType::Broker, name);
         let own = self.config.node_id.to_string();
-        let result = match resource {
+        let changed = match resource {
             "" => self.config.with_dynamic(overrides, of(&own)),
             _ => self.config.with_dynamic(of(""), overrides),
         };
-        result.map(drop)
+        changed?.check_change_from(self.config)
     }
 }
 
