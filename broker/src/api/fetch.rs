@@ -26,11 +26,15 @@ use crate::connection::limits::SMALL_FRAME;
 use crate::connection::{Outcome, Request};
 use crate::fetch_session::{Asked, FetchKey, Fetching, Told};
 use crate::node::{Partition, Topics};
-use crate::wire::fetch_response::{EpochEndOffset, FetchPartition, FetchResponse, FetchTopic, LeaderIdAndEpoch};
+use crate::wire::fetch_response::{
+    EpochEndOffset, FetchPartition, FetchResponse, FetchTopic, LeaderIdAndEpoch, NodeEndpoint,
+};
 use crate::wire::{Part, RequestHeader};
 
 /// From this version on topics come by id.
 const TOPIC_IDS_FROM: i16 = 13;
+/// From this version on a client that has an old epoch, or asks the wrong broker, is told the leader (KIP-951).
+const LEADERS_FROM: i16 = 16;
 /// From this version on an unfit epoch may be answered with where the logs diverge.
 const DIVERGENCE_FROM: i16 = 12;
 /// From this version on the broker that asks is named apart.
@@ -313,13 +317,14 @@ impl Fetch {
         if error == ResponseError::OffsetOutOfRange {
             answer.log_start_offset = -1;
         }
-        let tells_leader = matches!(
-            error,
-            ResponseError::FencedLeaderEpoch | ResponseError::NotLeaderOrFollower
-        );
+        let tells_leader = self.header.api_version >= LEADERS_FROM
+            && matches!(
+                error,
+                ResponseError::FencedLeaderEpoch | ResponseError::NotLeaderOrFollower
+            );
         if let Some(leader_epoch) = partition.leader_epoch().filter(|_| tells_leader) {
             answer.current_leader = Some(LeaderIdAndEpoch {
-                leader_id: -1,
+                leader_id: self.context.config.load().node_id,
                 leader_epoch,
             });
         }
@@ -341,6 +346,20 @@ impl Fetch {
             })
     }
 
+    /// Where clients reach this broker, which leads what it tells the leader of.
+    fn own_endpoint(&self) -> Option<NodeEndpoint> {
+        let config = self.context.config.load();
+        let image = self.context.node.image();
+        let broker = image.broker(config.node_id)?;
+        let endpoint = broker.endpoint(&config.listeners.name)?;
+        Some(NodeEndpoint {
+            node_id: config.node_id,
+            host: StrBytes::from_string(endpoint.host.clone()),
+            port: endpoint.port.into(),
+            rack: broker.rack.clone().map(StrBytes::from_string),
+        })
+    }
+
     fn answer(&self, found: Vec<Found>) -> Outcome {
         let mut response = FetchResponse::default();
         let mut found = found;
@@ -359,6 +378,9 @@ impl Fetch {
                 });
             }
             session.tell(&news);
+        }
+        if found.iter().any(|found| found.answer.current_leader.is_some()) {
+            response.node_endpoints = self.own_endpoint().into_iter().collect();
         }
         response.topics = by_topic(found);
         response.into_response(&self.header).into()
