@@ -85,7 +85,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     if !fetch.may_read_from_disk(context) {
         let found = fetch.read(context);
         if body.max_wait_ms <= 0 || fetch.is_enough(&found, &put_aside(&found)) {
-            return fetch.answer(found);
+            return fetch.answer(context, found);
         }
     }
     let max_wait = Duration::from_millis(body.max_wait_ms.max(0) as u64);
@@ -98,7 +98,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     });
     Outcome::later(async move {
         let found = fetch.wait(&context, deadline, patience).await;
-        fetch.answer(found)
+        fetch.answer(&context, found)
     })
 }
 
@@ -324,7 +324,8 @@ impl Fetch {
             );
         if let Some(leader_epoch) = partition.leader_epoch().filter(|_| tells_leader) {
             answer.current_leader = Some(LeaderIdAndEpoch {
-                leader_id: self.context.config.load().node_id,
+                // This broker, which says so when it answers.
+                leader_id: -1,
                 leader_epoch,
             });
         }
@@ -346,21 +347,7 @@ impl Fetch {
             })
     }
 
-    /// Where clients reach this broker, which leads what it tells the leader of.
-    fn own_endpoint(&self) -> Option<NodeEndpoint> {
-        let config = self.context.config.load();
-        let image = self.context.node.image();
-        let broker = image.broker(config.node_id)?;
-        let endpoint = broker.endpoint(&config.listeners.name)?;
-        Some(NodeEndpoint {
-            node_id: config.node_id,
-            host: StrBytes::from_string(endpoint.host.clone()),
-            port: endpoint.port.into(),
-            rack: broker.rack.clone().map(StrBytes::from_string),
-        })
-    }
-
-    fn answer(&self, found: Vec<Found>) -> Outcome {
+    fn answer(&self, context: &Context, found: Vec<Found>) -> Outcome {
         let mut response = FetchResponse::default();
         let mut found = found;
         if let Some((id, session)) = &self.fetching.session {
@@ -379,8 +366,14 @@ impl Fetch {
             }
             session.tell(&news);
         }
-        if found.iter().any(|found| found.answer.current_leader.is_some()) {
-            response.node_endpoints = self.own_endpoint().into_iter().collect();
+        let leaders = found
+            .iter_mut()
+            .filter_map(|found| found.answer.current_leader.as_mut());
+        let mut leaders = leaders.peekable();
+        if leaders.peek().is_some() {
+            let own = context.config.load().node_id;
+            leaders.for_each(|leader| leader.leader_id = own);
+            response.node_endpoints = own_endpoint(context).into_iter().collect();
         }
         response.topics = by_topic(found);
         response.into_response(&self.header).into()
@@ -399,6 +392,20 @@ fn find<'t>(topics: &'t Topics, key: &FetchKey, version: i16) -> Result<&'t Arc<
         .partitions
         .get(&key.partition)
         .ok_or(ResponseError::UnknownTopicOrPartition)
+}
+
+/// Where clients reach this broker.
+fn own_endpoint(context: &Context) -> Option<NodeEndpoint> {
+    let config = context.config.load();
+    let image = context.node.image();
+    let broker = image.broker(config.node_id)?;
+    let endpoint = broker.endpoint(&config.listeners.name)?;
+    Some(NodeEndpoint {
+        node_id: config.node_id,
+        host: StrBytes::from_string(endpoint.host.clone()),
+        port: endpoint.port.into(),
+        rack: broker.rack.clone().map(StrBytes::from_string),
+    })
 }
 
 fn gave(answer: &FetchPartition) -> bool {
