@@ -12,8 +12,8 @@ from harness import brokers, paths
 from harness.process import Failure
 from harness.suites import remove
 
-from . import coverage, differences, random_sequences, runner, schema, sequences, show
-from .sequence import ALL
+from . import aged, coverage, differences, random_sequences, runner, schema, sequences, show
+from .sequence import ALL, Sequence
 
 
 def main() -> int:
@@ -29,6 +29,8 @@ def main() -> int:
     settings = brokers.PROFILES["differential"]
     try:
         with brokers.Kafka(directory / "kafka", settings) as kafka, brokers.Weir(directory / "weir", settings) as weir:
+            if any(sequence.aged for sequence in _chosen(options)):
+                _age([kafka, weir])
             code = _run(options, kafka.bootstrap, weir.bootstrap)
             # Thousands of partitions take a long time to close, and nobody looks at them again.
             kafka.kill()
@@ -43,12 +45,31 @@ def main() -> int:
     return code
 
 
+def _chosen(options: argparse.Namespace) -> list[Sequence]:
+    """The sequences of which some run may be asked for."""
+    if options.random:
+        return []
+    return [sequence for name, sequence in ALL.items()
+            if not options.sequence or any(text.split("@")[0] in name for text in options.sequence)]
+
+
+def _age(running: list[brokers.Broker]) -> None:
+    """Lets both brokers lead the aged topic in several epochs."""
+    schemas = schema.load(paths.LIBS)
+    for phase in range(aged.PHASES):
+        for broker in running:
+            aged.grow(broker.name, broker.bootstrap, schemas, phase)
+            if phase < aged.PHASES - 1:
+                broker.stop()
+                broker.start()
+
+
 def _run(options: argparse.Namespace, kafka: str, weir: str) -> int:
     schemas = schema.load(paths.LIBS)
     token = f"{random.getrandbits(20):05x}-"
     recording = runner.open_recording(kafka, schemas, token)
     targets = [runner.target("kafka", kafka, schemas, recording), runner.target("weir", weir, schemas, recording)]
-    recording.first_epoch = targets[0].first_epoch
+    recording.first_epoch, recording.epochs = targets[0].first_epoch, targets[0].epochs
     if options.random:
         return _random(options, recording, targets)
     chosen = runner.instances(options.sequence, recording.versions)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from . import batch
+from . import aged, batch
 from .connection import Exchange
 from .primitives import ZERO_UUID
 
@@ -30,6 +30,7 @@ TEXTS = {"ErrorMessage", "BatchIndexErrorMessage", "Documentation"}
 
 # Epochs in which a broker leads: counted from its first, which need not be 0.
 EPOCHS = {"LeaderEpoch", "PartitionLeaderEpoch", "Epoch"}
+AGED_EPOCHS = EPOCHS | {"CommittedLeaderEpoch"}
 
 # Wall-clock times. A value from before the run was sent by the sequence and is compared.
 CLOCKS = {"LogAppendTimeMs", "Timestamp", "BaseTimestamp", "MaxTimestamp", "LastTimestamp", "LastCaughtUpTimestamp",
@@ -44,7 +45,7 @@ UNORDERED = {("JoinGroup", "Members"), ("DescribeGroups", "Members"), ("Describe
              ("DescribeProducers", "ActiveProducers"), ("Produce", "Responses"), ("Produce", "PartitionResponses"),
              ("Fetch", "Partitions"), ("ListOffsets", "Topics"), ("ListOffsets", "Partitions"), ("DeleteRecords", "Topics"), ("OffsetForLeaderEpoch", "Partitions"),
              ("OffsetCommit", "Topics"), ("OffsetCommit", "Partitions"), ("OffsetFetch", "Topics"),
-             ("OffsetFetch", "Partitions"), ("CreateTopics", "Topics"), ("DeleteTopics", "Responses"),
+             ("OffsetFetch", "Partitions"), ("CreateTopics", "Topics"), ("DeleteTopics", "Responses"), ("CreatePartitions", "Results"),
              ("IncrementalAlterConfigs", "Responses"), ("AlterConfigs", "Responses"), ("DescribeConfigs", "Results"),
              ("DeleteGroups", "Results")}
 
@@ -55,7 +56,7 @@ KEYED = {("ApiVersions", "ApiKeys"): "ApiKey", ("ApiVersions", "SupportedFeature
 
 # Configs whose values are the broker's own.
 OWN_CONFIGS = {"advertised.listeners", "listeners", "log.dir", "log.dirs", "controller.quorum.voters",
-               "controller.quorum.bootstrap.servers", "metadata.log.dir"}
+               "controller.quorum.bootstrap.servers", "controller.listener.names", "metadata.log.dir", "process.roles"}
 
 # Loggers are named after a broker's own code, but for the root.
 BROKER_LOGGER = 8
@@ -66,12 +67,13 @@ _NAMES = ("Name", "GroupId", "TopicName", "Topic", "ResourceName")
 @dataclass(frozen=True)
 class Run:
     """What masking must know of a run: how names of its topics and groups begin, of all runs' and its own; when the run
-    began; the broker's first leader epoch; whether batches are compressed anew."""
+    began; the broker's first leader epoch, and those of the topic that was led in several, if it is about that; whether batches are compressed anew."""
 
     token: str
     prefix: str
     now: int
     first_epoch: int
+    epochs: tuple[int, ...]
     recompressed: bool
 
 
@@ -106,9 +108,13 @@ class _Masks:
 
     def message(self, api: str, message: dict) -> dict:
         if api == "DescribeConfigs" and message.get("Name") in OWN_CONFIGS:
-            message = message | {"Value": "(own)", "Synonyms": "(own)"}
+            message = message | {"Value": "(own)", "ConfigSource": "(own)", "Synonyms": "(own)"}
         if api == "DescribeConfigs" and message.get("ResourceType") == BROKER_LOGGER:
             message = message | {"Configs": [each for each in message["Configs"] if each["Name"] == "root"]}
+        if str(message.get("Name")).startswith("__"):
+            # It is as old as the broker, which may have been restarted.
+            message = {key: [part | {"LeaderEpoch": "(own)"} if "LeaderEpoch" in part else part for part in value]
+                       if key == "Partitions" else value for key, value in message.items()}
         return {key: self._value(api, key, value) for key, value in message.items()}
 
     def _value(self, api: str, key: str, value: Any) -> Any:
@@ -126,6 +132,8 @@ class _Masks:
             return "(text)" if value else value
         if (api, key) in OWN_OF:
             return "(own)" if value > 0 else value
+        if key in AGED_EPOCHS and value in self._run.epochs:
+            return f"(epoch {self._run.epochs.index(value)})"
         if key in EPOCHS and isinstance(value, int) and value >= 0:
             return value - self._run.first_epoch
         if isinstance(value, str):
@@ -156,18 +164,20 @@ class _Masks:
                 for value in values]
 
     def _order(self, value: Any) -> str:
-        """Sorts elements by what is not an id, and by the names of ids that came before."""
+        """Sorts elements by what is neither an id nor a text, and by the names of ids that came before."""
         if not isinstance(value, dict):
             return repr(value)
         return repr({key: self._names.get(IDS[key], {}).get(each, "") if key in IDS else each
-                     for key, each in value.items()})
+                     for key, each in value.items() if key not in TEXTS})
 
     def _foreign(self, api: str, value: Any) -> bool:
-        """Whether an element of a list is about another sequence's topic or group, or the size of what all share."""
+        """Whether an element of a list is about another sequence's topic or group, or about what was prepared for others, or the size of what all share."""
         if not isinstance(value, dict):
             return False
         for key in _NAMES:
             name = value.get(key)
+            if name in (aged.NAME, aged.GROUP) and not self._run.epochs:
+                return True
             if api == "DescribeLogDirs" and isinstance(name, str) and name.startswith("__"):
                 return True
             if isinstance(name, str) and name.startswith(self._run.token) and not name.startswith(self._run.prefix):

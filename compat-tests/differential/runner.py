@@ -15,7 +15,7 @@ from typing import Iterator
 
 from harness.process import die_with_parent
 
-from . import masks
+from . import aged, masks
 from .compare import Difference, compare
 from .connection import STOPPED, Connection, Exchange
 from .differences import ACCEPTED, Accepted
@@ -36,6 +36,7 @@ class Recording:
     token: str
     now: int
     first_epoch: int = 0
+    epochs: tuple[int, ...] = ()
     transcripts: dict[str, list[Exchange]] = field(default_factory=dict)
     # The tokens of what was run again: it needed other names.
     tokens: dict[str, str] = field(default_factory=dict)
@@ -90,7 +91,7 @@ def target(kind: str, bootstrap: str, schemas: Schemas, recording: Recording) ->
         for index in range(WARM_GROUPS):
             talk.coordinator(f"{aim.token}warm-{index}")
         talk.producer()
-        return replace(aim, first_epoch=talk.leader_epoch(talk.topic("warm")))
+        return replace(aim, first_epoch=talk.leader_epoch(talk.topic("warm")), epochs=aged.epochs(talk))
     finally:
         talk.close()
 
@@ -159,9 +160,10 @@ class Verdict:
               ) -> list[Difference]:
         """Compares one run; returns the differences that are not accepted."""
         sides = [masks.masked(side, masks.Run(token, token + instance.prefix, aim.now, first_epoch,
-                                              instance.sequence.recompressed))
-                 for side, token, first_epoch in ((kafka, recording.token_of(instance), recording.first_epoch),
-                                                  (weir, aim.token, aim.first_epoch))]
+                                              epochs if instance.sequence.aged else (), instance.sequence.recompressed))
+                 for side, token, first_epoch, epochs in (
+                     (kafka, recording.token_of(instance), recording.first_epoch, recording.epochs),
+                     (weir, aim.token, aim.first_epoch, aim.epochs))]
         bad = []
         for difference in compare(instance.sequence.name, instance.version, *sides):
             entry = next((entry for entry in ACCEPTED if entry.covers(difference)), None)

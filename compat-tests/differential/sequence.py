@@ -19,6 +19,11 @@ class Sequence:
     alone: bool
     recompressed: bool
 
+    @property
+    def aged(self) -> bool:
+        """Whether it is about the topic that was prepared in several epochs (`aged.py`)."""
+        return self.name.startswith("aged.")
+
     def instances(self, advertised: dict[str, tuple[int, int]]) -> list["Instance"]:
         """One for each version of its API that Kafka advertises, or a single one without an API."""
         if self.api is None:

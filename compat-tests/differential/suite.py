@@ -57,7 +57,7 @@ def _random_blocks() -> list[Instance]:
 def _record(recording: Recording, aim: runner.Target, chosen: list[Instance], areas: list[str],
             random_blocks: list[Instance], answers: Path) -> int:
     """Keeps Kafka's answers. A sequence that does not come to its end there is wrong."""
-    recording.first_epoch = aim.first_epoch
+    recording.first_epoch, recording.epochs = aim.first_epoch, aim.epochs
     problems, seconds, counts = defaultdict(list), defaultdict(float), defaultdict(int)
     for instance, (transcript,), took in runner.run(chosen, [aim]):
         area = _area(instance)

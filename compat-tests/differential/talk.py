@@ -37,6 +37,8 @@ class Target:
     now: int
     # The epoch in which this broker leads a new partition.
     first_epoch: int = 0
+    # The epochs of the topic that was led in several (`aged.py`), the oldest first.
+    epochs: tuple[int, ...] = ()
 
 
 class Talk:
@@ -175,6 +177,11 @@ class Talk:
         answer = self.ask("Metadata", {"Topics": [{"Name": topic.name}]}, self.versions("Metadata")[1])
         return next(part["LeaderEpoch"] for part in answer["Topics"][0]["Partitions"]
                     if part["PartitionIndex"] == partition)
+
+    def epoch(self, age: int) -> int:
+        """The epoch of this number of the topic that was led in several; beyond its last one, those to come."""
+        known = self.target.epochs
+        return known[age] if age < len(known) else known[-1] + 1 + age - len(known)
 
     def settle(self) -> None:
         """Waits until the broker acts on all changes of metadata that were answered.

@@ -41,6 +41,11 @@ PROFILES = {
     "differential": COMMON | {
         "auto.create.topics.enable": "false",
         "node.id": "1",
+        # What Kafka is told anyway, so that both describe the same.
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
         "group.initial.rebalance.delay.ms": "0",
         "log.retention.check.interval.ms": "1000",
         "log.cleaner.backoff.ms": "500",

@@ -108,6 +108,8 @@ class Suite:
     profile: str | None = "matrix"
     # Whether it has restart checks.
     restarts: bool = True
+    # What is done with the broker before its suites run, by the thread that started it: it may restart it.
+    before: Callable[[Run, brokers.Broker], None] | None = None
     # What is done once the broker has stopped, with the files it left.
     after: Callable[[Run, brokers.Broker], None] | None = None
 

@@ -8,9 +8,12 @@ import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from . import brokers, compaction, files, go, install, java, javascript, paths, programs
+from . import brokers, compaction, files, go, install, java, javascript, paths, process, programs
 from .control import Control
 from .suite import RESTART, Run, Suite
+
+# How often the aged topic of the request sequences grows; between, the broker restarts (`differential/aged.py`).
+PHASES = 3
 
 
 def _write_files(run: Run, broker: brokers.Broker) -> None:
@@ -43,10 +46,26 @@ def _python(client: str):
                               client, bootstrap]
 
 
+def _module(name: str, *arguments: str) -> list[str]:
+    """The command line of a module of the request sequences."""
+    python = str(paths.VENV / "bin" / "python")
+    return ["env", f"PYTHONPATH={paths.SOURCES}", python, "-B", "-m", f"differential.{name}", *arguments]
+
+
+def _age(run: Run, broker: brokers.Broker) -> None:
+    """Lets the broker lead a topic in several epochs, if sequences about it are asked for."""
+    if not run.wants("differential.aged") and not any("aged" in text for text in run.options.filters):
+        return
+    for phase in range(PHASES):
+        if phase > 0:
+            broker.stop()
+            broker.start()
+        process.run(_module("aged", broker.bootstrap, str(phase)), run.directory / "aged.log", "preparing the aged topic")
+
+
 def _differential(run: Run, broker: brokers.Broker) -> None:
     answers = run.directory.parent / "differential.answers"
-    run.program("differential", ["env", f"PYTHONPATH={paths.SOURCES}", str(paths.VENV / "bin" / "python"), "-B", "-m",
-                                 "differential.suite", run.kind, broker.bootstrap, str(answers)])
+    run.program("differential", _module("suite", run.kind, broker.bootstrap, str(answers)))
 
 
 def _prepare_compaction() -> None:
@@ -100,7 +119,7 @@ SUITES = {suite.name: suite for suite in [
     Suite("tools", "Kafka's command-line tools", install.kafka_version, install.classes, body=_tools,
           profile="tools", restarts=False),
     Suite("differential", "Request sequences of our own", install.kafka_version, _prepare_python, body=_differential,
-          profile="differential", restarts=False),
+          profile="differential", restarts=False, before=_age),
 ]}
 
 
@@ -112,6 +131,9 @@ def run_all(chosen: list[Suite], run: Run) -> None:
         if not members:
             continue
         with brokers.BROKERS[run.kind](run.directory / profile, brokers.PROFILES[profile]) as broker:
+            for suite in members:
+                if suite.before:
+                    suite.before(run, broker)
             if profile == "restart":
                 run_restarts(members, run, broker)
             else:

@@ -136,7 +136,16 @@ fn storage_error(message: String) -> ApiError {
     }
 }
 
-/// A request's `timeout_ms`: a negative one is no time at all.
+/// What is answered for all that a request with a negative timeout asks for, before anything is decided: its time is over
+/// (Kafka's controller gives such a request up unread).
+pub(super) fn late(timeout_ms: i32) -> Option<ApiError> {
+    (timeout_ms < 0).then_some(ApiError {
+        error: ResponseError::RequestTimedOut,
+        message: None,
+    })
+}
+
+/// A request's `timeout_ms`.
 pub(super) fn timeout_of(timeout_ms: i32) -> Duration {
     Duration::from_millis(timeout_ms.max(0) as u64)
 }

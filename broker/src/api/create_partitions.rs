@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use kafka_protocol::messages::CreatePartitionsRequest;
+use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
+use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
+use kafka_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
 
-use super::changes::{propose, timeout_of};
+use super::changes::{late, propose, timeout_of};
 use super::{Context, answer};
 use crate::connection::{Outcome, Request};
 use crate::controller::decide::create_partitions;
@@ -14,6 +16,17 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
+    if let Some(error) = late(body.timeout_ms) {
+        let failed = |topic: &CreatePartitionsTopic| {
+            CreatePartitionsTopicResult::default()
+                .with_name(topic.name.clone())
+                .with_error_code(error.code())
+                .with_error_message(error.text())
+        };
+        let results = body.topics.iter().map(failed).collect();
+        let response = CreatePartitionsResponse::default().with_results(results);
+        return answer(&request, &response, true);
+    }
     let change = propose(context, |decide| create_partitions(decide, &body));
     let context = context.clone();
     Outcome::later(async move {

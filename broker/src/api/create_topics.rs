@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
 use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use uuid::Uuid;
 
-use super::changes::{propose, timeout_of};
+use super::changes::{late, propose, timeout_of};
 use super::{Context, answer};
 use crate::connection::{Outcome, Request};
 use crate::controller::decide::{ApiError, create_topics};
@@ -19,6 +20,12 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
+    if let Some(error) = late(body.timeout_ms) {
+        let named = |topic: &CreatableTopic| CreatableTopicResult::default().with_name(topic.name.clone());
+        let mut response = CreateTopicsResponse::default().with_topics(body.topics.iter().map(named).collect());
+        fail(&mut response, &error);
+        return answer(&request, &response, true);
+    }
     let change = propose(context, |decide| create_topics(decide, &body, &mut Uuid::new_v4));
     let context = context.clone();
     Outcome::later(async move {

@@ -29,11 +29,15 @@ use crate::connection::limits::SMALL_FRAME;
 use crate::connection::{Outcome, Request};
 use crate::fetch_session::{Asked, FetchKey, Fetching, Told};
 use crate::node::{Partition, Topics};
-use crate::wire::fetch_response::{EpochEndOffset, FetchPartition, FetchResponse, FetchTopic, LeaderIdAndEpoch};
+use crate::wire::fetch_response::{
+    EpochEndOffset, FetchPartition, FetchResponse, FetchTopic, LeaderIdAndEpoch, NodeEndpoint,
+};
 use crate::wire::{Part, RequestHeader};
 
 /// From this version on topics come by id.
 const TOPIC_IDS_FROM: i16 = 13;
+/// From this version on a client that has an old epoch, or asks the wrong broker, is told the leader (KIP-951).
+const LEADERS_FROM: i16 = 16;
 /// From this version on an unfit epoch may be answered with where the logs diverge.
 const DIVERGENCE_FROM: i16 = 12;
 /// From this version on the broker that asks is named apart.
@@ -84,7 +88,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     if !fetch.may_read_from_disk(context) {
         let found = fetch.read(context);
         if body.max_wait_ms <= 0 || fetch.is_enough(&found, &put_aside(&found)) {
-            return fetch.answer(found);
+            return fetch.answer(context, found);
         }
     }
     let max_wait = Duration::from_millis(body.max_wait_ms.max(0) as u64);
@@ -97,7 +101,7 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     });
     Outcome::later(async move {
         let found = fetch.wait(&context, deadline, patience).await;
-        fetch.answer(found)
+        fetch.answer(&context, found)
     })
 }
 
@@ -344,12 +348,14 @@ impl Fetch {
         if error == ResponseError::OffsetOutOfRange {
             answer.log_start_offset = -1;
         }
-        let tells_leader = matches!(
-            error,
-            ResponseError::FencedLeaderEpoch | ResponseError::NotLeaderOrFollower
-        );
+        let tells_leader = self.header.api_version >= LEADERS_FROM
+            && matches!(
+                error,
+                ResponseError::FencedLeaderEpoch | ResponseError::NotLeaderOrFollower
+            );
         if let Some(leader_epoch) = partition.leader_epoch().filter(|_| tells_leader) {
             answer.current_leader = Some(LeaderIdAndEpoch {
+                // This broker, which says so when it answers.
                 leader_id: -1,
                 leader_epoch,
             });
@@ -369,7 +375,7 @@ impl Fetch {
             })
     }
 
-    fn answer(&self, found: Vec<Found>) -> Outcome {
+    fn answer(&self, context: &Context, found: Vec<Found>) -> Outcome {
         let mut response = FetchResponse::default();
         let mut found = found;
         // What does not exist stands last, as in Kafka, ids that nobody knows before partitions that there are not.
@@ -391,6 +397,15 @@ impl Fetch {
             }
             session.tell(&news, self.fetching.incremental);
         }
+        let leaders = found
+            .iter_mut()
+            .filter_map(|found| found.answer.current_leader.as_mut());
+        let mut leaders = leaders.peekable();
+        if leaders.peek().is_some() {
+            let own = context.config.load().node_id;
+            leaders.for_each(|leader| leader.leader_id = own);
+            response.node_endpoints = own_endpoint(context).into_iter().collect();
+        }
         response.topics = by_topic(found);
         response.into_response(&self.header).into()
     }
@@ -408,6 +423,20 @@ fn find<'t>(topics: &'t Topics, key: &FetchKey, version: i16) -> Result<&'t Arc<
         .partitions
         .get(&key.partition)
         .ok_or(ResponseError::UnknownTopicOrPartition)
+}
+
+/// Where clients reach this broker.
+fn own_endpoint(context: &Context) -> Option<NodeEndpoint> {
+    let config = context.config.load();
+    let image = context.node.image();
+    let broker = image.broker(config.node_id)?;
+    let endpoint = broker.endpoint(&config.listeners.name)?;
+    Some(NodeEndpoint {
+        node_id: config.node_id,
+        host: StrBytes::from_string(endpoint.host.clone()),
+        port: endpoint.port.into(),
+        rack: broker.rack.clone().map(StrBytes::from_string),
+    })
 }
 
 fn gave(answer: &FetchPartition) -> bool {

@@ -28,6 +28,9 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Err(error) => return error.into(),
     };
     let version = request.header.api_version;
+    if has_foreign_null(&body, version) {
+        return Outcome::Close("a null where this version has none".into());
+    }
     let missing = match context.config.load().topics.auto_create_topics_enable {
         true => topics_to_create(&context.node.image(), &body, version),
         false => Vec::new(),
@@ -45,6 +48,15 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         }
         respond(&context, &request, &body, &created)
     })
+}
+
+/// Whether something is null that is so only in later versions, which the codec does not mind.
+fn has_foreign_null(body: &MetadataRequest, version: i16) -> bool {
+    let (first_with_null_topics, first_with_null_names) = (1, 10);
+    match &body.topics {
+        None => version < first_with_null_topics,
+        Some(topics) => version < first_with_null_names && topics.iter().any(|topic| topic.name.is_none()),
+    }
 }
 
 fn respond(context: &Context, request: &Request, body: &MetadataRequest, created: &[CreatedTopic]) -> Outcome {

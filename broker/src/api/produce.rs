@@ -341,6 +341,8 @@ impl Work {
     ) -> Result<(PartitionProduceResponse, Option<oneshot::Receiver<Committed>>), Stop> {
         let node = &self.context.node;
         let settings = partition.settings();
+        // `min.insync.replicas` never asks for more replicas than a partition has (Kafka: `Partition.effectiveMinIsr`),
+        // and each has one, which is in sync.
         let records = produced.records.as_ref().ok_or(ResponseError::InvalidRecord)?;
         let zstd_allowed = self.version >= ZSTD_FROM;
         let refused = if !matches!(self.acks, ALL | 0 | 1) {
@@ -349,9 +351,6 @@ impl Work {
             // Only the broker itself writes there: a foreign record could not be read back (Kafka:
             // `ReplicaManager.appendRecordsToLeader` without `internalTopicsAllowed`).
             Some(ResponseError::InvalidTopicException)
-        } else if self.acks == ALL && settings.min_insync_replicas > 1 {
-            // One replica is in sync: this node's.
-            Some(ResponseError::NotEnoughReplicas)
         } else {
             None
         };

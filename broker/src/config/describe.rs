@@ -248,10 +248,27 @@ fn broker_entry(broker: &BrokerConfig, name: &str) -> Option<ConfigEntry> {
         .unwrap_or(synonyms.len());
     synonyms.drain(..first);
     let value = match name {
-        "node.id" => Some(broker.node_id.to_string()),
+        "node.id" | "broker.id" => {
+            said_of_id(settings, name, &mut synonyms);
+            match synonyms.first() {
+                Some(said) if name == "broker.id" => said.value.clone(),
+                _ => Some(broker.node_id.to_string()),
+            }
+        }
         _ => settings.value(name).to_text(),
     };
     Some(ConfigEntry::new(property, name, value, synonyms))
+}
+
+/// A node's id that is set is set under its older name, too, and to Kafka it has no default.
+fn said_of_id(settings: &Settings, name: &str, synonyms: &mut Vec<ConfigSynonym>) {
+    let source = ConfigSource::StaticBroker;
+    let Some(id) = settings.at(source, "node.id") else {
+        return;
+    };
+    synonyms.retain(|said| said.source != source && name == "broker.id");
+    let (name, value) = (name.to_owned(), Some(id.to_string()));
+    synonyms.insert(0, ConfigSynonym { name, value, source });
 }
 
 fn plugin_entry(name: &str, reason: properties::Reason) -> ConfigEntry {

@@ -9,6 +9,7 @@
 //! [`describe`] tells clients what holds and why.
 
 pub mod broker;
+mod change;
 pub mod client_metrics;
 pub mod describe;
 mod error;

@@ -19,7 +19,7 @@ pub enum Value {
     Double(f64),
     /// A STRING, a CLASS or a PASSWORD.
     Text(String),
-    /// A LIST, without repetitions.
+    /// A LIST, without repetitions (but for throttled replicas).
     List(Vec<String>),
 }
 
@@ -86,10 +86,26 @@ impl Property {
             ConfigType::Short => Value::Int(text.parse::<i16>().map_err(|_| number())?.into()),
             ConfigType::Int => Value::Int(text.parse::<i32>().map_err(|_| number())?.into()),
             ConfigType::Long => Value::Int(text.parse::<i64>().map_err(|_| number())?),
-            ConfigType::Double => Value::Double(text.parse::<f64>().map_err(|_| number())?),
+            ConfigType::Double => Value::Double(parse_double(text).ok_or_else(number)?),
             ConfigType::String | ConfigType::Class | ConfigType::Password => Value::Text(text.to_owned()),
+            ConfigType::List if self.check == Check::ThrottledReplicas => Value::List(all_elements(text)),
             ConfigType::List => Value::List(parse_list(text)?),
         })
+    }
+}
+
+/// A decimal number; as in Java, one letter may say which type it is.
+fn parse_double(text: &str) -> Option<f64> {
+    let is_number = |text: &&str| text.ends_with(|last: char| last.is_ascii_digit() || last == '.');
+    let digits = text.strip_suffix(['f', 'F', 'd', 'D']).filter(is_number);
+    digits.unwrap_or(text).parse().ok()
+}
+
+/// A list as it stands, repetitions and empty elements included.
+fn all_elements(text: &str) -> Vec<String> {
+    match text {
+        "" => Vec::new(),
+        _ => text.split(',').map(|element| element.trim().to_owned()).collect(),
     }
 }
 
@@ -155,7 +171,7 @@ impl Check {
             (Check::NonEmpty, _) => Ok(()),
             (Check::HostPorts, Value::List(list)) => each(list, "a list of HOST:PORT", is_host_port),
             (Check::Voters, Value::List(list)) => each(list, "a list of ID@HOST:PORT", is_voter),
-            (Check::ThrottledReplicas, Value::List(list)) if list.as_slice() == ["*"] => Ok(()),
+            (Check::ThrottledReplicas, Value::List(list)) if list.concat() == "*" => Ok(()),
             (Check::ThrottledReplicas, Value::List(list)) => {
                 each(list, "* or a list of PARTITION:BROKER", is_throttled_replica)
             }
@@ -206,7 +222,9 @@ fn is_voter(text: &str) -> bool {
 }
 
 fn is_throttled_replica(text: &str) -> bool {
-    let is_id = |text: &str| text.parse::<i32>().is_ok_and(|id| id >= 0);
-    text.split_once(':')
-        .is_some_and(|(partition, broker)| is_id(partition) && is_id(broker))
+    let is_id = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_replica = text
+        .split_once(':')
+        .is_some_and(|(partition, broker)| is_id(partition) && is_id(broker));
+    is_replica || text.is_empty()
 }

@@ -28,8 +28,6 @@ pub struct PartitionSettings {
     pub flush_ms: u64,
     /// With caching: how many records may stay unsynced (`flush.messages`).
     pub flush_messages: u64,
-    /// `min.insync.replicas`.
-    pub min_insync_replicas: i32,
     /// Bytes that may be appended and not yet committed (`weir.max.uncommitted.bytes`); beyond, producers are told to try
     /// again. Takes effect when the partition is opened.
     pub max_uncommitted_bytes: u64,

@@ -105,7 +105,6 @@ pub fn metadata_partition() -> PartitionSettings {
         durability: Durability::Synced,
         flush_ms: u64::MAX,
         flush_messages: u64::MAX,
-        min_insync_replicas: 1,
         max_uncommitted_bytes: 64 << 20,
     }
 }
@@ -123,7 +122,6 @@ fn settings_of(broker: &BrokerConfig, topic: &TopicConfig) -> PartitionSettings 
         max_uncommitted_bytes: broker.log.max_uncommitted_bytes as u64,
         flush_ms: broker.log.write_caching_flush_ms.min(positive(topic.flush_ms)),
         flush_messages: positive(topic.flush_messages),
-        min_insync_replicas: topic.min_insync_replicas,
     }
 }
 

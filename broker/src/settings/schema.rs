@@ -34,11 +34,11 @@ impl BrokerSchema<'_> {
     fn check_broker(&self, resource: &str, overrides: &Overrides) -> Result<(), ConfigError> {
         let of = |name: &str| self.image.overrides(ResourceType::Broker, name);
         let own = self.config.node_id.to_string();
-        let result = match resource {
+        let changed = match resource {
             "" => self.config.with_dynamic(overrides, of(&own)),
             _ => self.config.with_dynamic(of(""), overrides),
         };
-        result.map(drop)
+        changed?.check_change_from(self.config)
     }
 }
 
@@ -112,9 +112,11 @@ impl ConfigSchema for BrokerSchema<'_> {
     fn effective_topic_configs(&self, overrides: &Overrides) -> Vec<CreatableTopicConfigs> {
         let entries = describe::describe_topic(self.config, overrides, TopicKind::User);
         let shown = entries.into_iter().map(|entry| {
+            // As it was given, not as it is understood.
+            let value = overrides.get(&entry.name).cloned().or(entry.value);
             CreatableTopicConfigs::default()
                 .with_name(StrBytes::from_string(entry.name))
-                .with_value(entry.value.map(StrBytes::from_string))
+                .with_value(value.map(StrBytes::from_string))
                 .with_read_only(entry.read_only)
                 .with_config_source(entry.source.id())
                 .with_is_sensitive(entry.sensitive)

@@ -41,7 +41,6 @@ fn the_defaults_are_kafkas_and_synced() {
     assert!(!settings.rules.compacted && settings.rules.zstd_allowed);
     assert!(matches!(settings.rules.compression, TopicCompression::Producer));
     assert_eq!((settings.flush_ms, settings.flush_messages), (100, i64::MAX as u64));
-    assert_eq!(settings.min_insync_replicas, 1);
 }
 
 #[test]

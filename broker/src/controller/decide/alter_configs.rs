@@ -21,6 +21,8 @@ use crate::controller::record::{ConfigRecord, MAX_STRING_LEN, Record};
 use crate::controller::topic_name::validate_topic_name;
 
 const BROKER: i8 = ResourceType::Broker as i8;
+/// The code of the operation that needs no value.
+const DELETE: i8 = 1;
 
 /// What is to be done with a property (`AlterConfigOp.OpType`).
 #[derive(Clone, Copy)]
@@ -35,7 +37,7 @@ impl Operation {
     fn from_code(code: i8) -> Result<Self, ApiError> {
         match code {
             0 => Ok(Self::Set),
-            1 => Ok(Self::Delete),
+            DELETE => Ok(Self::Delete),
             2 => Ok(Self::Append),
             3 => Ok(Self::Subtract),
             // Kafka's controller stumbles over it, and has no words for that.
@@ -219,18 +221,17 @@ fn check_configs(resource: &AlterConfigsResource) -> Result<(), ApiError> {
                 "Property '{name}' is given more than once."
             )));
         }
-        let operation =
-            Operation::from_code(config.config_operation).map_err(|error| match resource.resource_type {
-                // Those of brokers are checked by the broker first.
-                BROKER => ApiError {
-                    error: ResponseError::InvalidRequest,
-                    ..error
-                },
-                _ => error,
-            })?;
-        if config.value.is_none() && !matches!(operation, Operation::Delete) {
+        if config.value.is_none() && config.config_operation != DELETE {
             return Err(ApiError::invalid_request(format!("Property '{name}' has no value.")));
         }
+        Operation::from_code(config.config_operation).map_err(|error| match resource.resource_type {
+            // Those of brokers are checked by the broker first.
+            BROKER => ApiError {
+                error: ResponseError::InvalidRequest,
+                ..error
+            },
+            _ => error,
+        })?;
         check_lengths(name, config.value.as_deref())?;
     }
     Ok(())
@@ -299,11 +300,6 @@ fn alter_property(
                 .cloned()
                 .or_else(|| context.configs.default_value(kind, name))
                 .unwrap_or_default();
-            // Kafka splits an empty text into one empty element, which only an empty list takes.
-            if matches!(operation, Operation::Append) && given.is_empty() && !current.is_empty() {
-                let message = format!("An empty element cannot be appended to '{name}'.");
-                return Err(ApiError::new(ResponseError::InvalidConfig, message));
-            }
             let value = changed_list(&current, operation, given);
             check_lengths(name, Some(&value))?;
             value
@@ -313,24 +309,30 @@ fn alter_property(
     Ok(())
 }
 
-/// A list with values appended that it lacks, or without the values that are subtracted.
+/// A list with elements appended that it lacks, or without the first of each that is subtracted. White space belongs to an
+/// element, as in Kafka: whether the list is one is seen when it is validated.
 fn changed_list(current: &str, operation: Operation, given: &str) -> String {
-    let values = |list: &str| -> Vec<String> {
-        list.split(',')
-            .map(str::trim)
-            .filter(|value| !value.is_empty())
-            .map(str::to_owned)
-            .collect()
-    };
-    let mut list = values(current);
-    for value in values(given) {
-        match operation {
-            Operation::Subtract => list.retain(|other| *other != value),
-            _ if list.contains(&value) => {}
-            _ => list.push(value),
+    let mut list: Vec<&str> = current.split(',').filter(|element| !element.is_empty()).collect();
+    for element in elements_of(given) {
+        let place = list.iter().position(|other| *other == element);
+        match (operation, place) {
+            (Operation::Subtract, Some(place)) => drop(list.remove(place)),
+            (Operation::Subtract, None) | (_, Some(_)) => {}
+            (_, None) => list.push(element),
         }
     }
     list.join(",")
+}
+
+/// What Java's `split` makes of a text: without empty elements at the end, but an empty text is one empty element.
+fn elements_of(text: &str) -> impl Iterator<Item = &str> {
+    let kept = if text.is_empty() {
+        text
+    } else {
+        text.trim_end_matches(',')
+    };
+    let is_nothing = kept.is_empty() && !text.is_empty();
+    kept.split(',').filter(move |_| !is_nothing)
 }
 
 fn answer(resource: &AlterConfigsResource, error: Option<ApiError>) -> AlterConfigsResourceResponse {

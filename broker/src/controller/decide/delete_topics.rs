@@ -1,7 +1,7 @@
 //! DeleteTopics (api key 20), versions 1 to 6.
 //!
 //! Versions 1 to 5 name topics; version 6 gives a name or an id for each. The brokers' own topics may be deleted, as
-//! in Kafka. Answers come in the order of the request, one for each name or id (Kafka shuffles them).
+//! in Kafka. Answers come in the order of the request, one for each topic, as it is named (Kafka shuffles them).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,6 +44,10 @@ pub fn delete_topics(
         if !answered.insert(topic) && !is_malformed {
             continue;
         }
+        // Answered with the name that it has besides.
+        if matches!(topic, Named::Id(id) if named_twice.contains(id)) {
+            continue;
+        }
         let result = if !context.settings.delete_topic_enable {
             Err(deletion_disabled(version))
         } else if counts[topic] > 1 && !is_malformed {
@@ -58,7 +62,13 @@ pub fn delete_topics(
                 records.push(Record::RemoveTopic(RemoveTopicRecord { topic_id: id }));
                 DeletableTopicResult::default().with_name(Some(name)).with_topic_id(id)
             }
-            Err(error) => failed(topic, &error),
+            Err(error) => {
+                let failed = failed(topic, &error);
+                match id_of(context, topic).filter(|id| named_twice.contains(id)) {
+                    Some(id) => failed.with_topic_id(id),
+                    None => failed,
+                }
+            }
         });
     }
     if records.len() > MAX_RECORDS_PER_OPERATION {
@@ -100,6 +110,14 @@ fn named_by_name_and_id(context: &Context<'_>, named: &[Named]) -> BTreeSet<Uuid
         .filter_map(|name| Some(context.image.topic(name)?.id))
         .filter(|id| ids.contains(id))
         .collect()
+}
+
+/// The id of a topic that is named by its name.
+fn id_of(context: &Context<'_>, topic: &Named) -> Option<Uuid> {
+    match topic {
+        Named::Name(name) => Some(context.image.topic(name)?.id),
+        _ => None,
+    }
 }
 
 fn delete_topic(
