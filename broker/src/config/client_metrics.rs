@@ -15,6 +15,8 @@ use super::value::Value;
 pub const DEFAULT_INTERVAL_MS: i32 = 300_000;
 /// The bounds of what can be said.
 const INTERVALS_MS: std::ops::RangeInclusive<i64> = 100..=3_600_000;
+/// Prefixes in one subscription: a client is told them all whenever it asks.
+const MAX_METRICS: usize = 256;
 /// Bytes of a pattern's text.
 const MAX_PATTERN_LEN: usize = 1024;
 /// Bytes that a compiled pattern may take.
@@ -99,7 +101,13 @@ impl Subscription {
                     };
                     return Err(invalid(name, text, problem));
                 }
-                (METRICS, _) => subscription.metrics = elements(text).map(str::to_owned).collect(),
+                (METRICS, _) => {
+                    if elements(text).nth(MAX_METRICS).is_some() {
+                        let expected = "prefixes of metrics' names, at most 256 of them";
+                        return Err(invalid(name, text, InvalidValue::Malformed { expected }));
+                    }
+                    subscription.metrics = elements(text).map(str::to_owned).collect();
+                }
                 (MATCH, _) => subscription.patterns = patterns(text)?,
                 _ => {}
             }

@@ -47,6 +47,8 @@ pub(super) struct AllSeries {
     count: usize,
     pub(super) bytes: usize,
     dropped: u64,
+    /// No client expires before: spares the walk.
+    next_expiry_ms: u64,
 }
 
 #[derive(Debug)]
@@ -71,21 +73,29 @@ pub(super) struct OfClient<'a> {
 impl AllSeries {
     /// Forgets the clients from which nothing came for long.
     pub(super) fn expire(&mut self, now_ms: u64) {
+        if now_ms < self.next_expiry_ms {
+            return;
+        }
         let (count, bytes) = (&mut self.count, &mut self.bytes);
+        let mut next_expiry_ms = u64::MAX;
         self.clients.retain(|_, client| {
             let stays = client.expires_ms > now_ms;
-            if !stays {
+            if stays {
+                next_expiry_ms = next_expiry_ms.min(client.expires_ms);
+            } else {
                 *count -= client.gauges.len() + client.sums.len();
                 *bytes -= client.bytes;
             }
             stays
         });
+        self.next_expiry_ms = next_expiry_ms;
     }
 
     /// Those of a client, which stay until then.
     pub(super) fn of_client<'a>(&'a mut self, id: Uuid, client: &'a ClientIdentity, expires_ms: u64) -> OfClient<'a> {
         if let Some(known) = self.clients.get_mut(&id) {
             known.expires_ms = expires_ms;
+            self.next_expiry_ms = self.next_expiry_ms.min(expires_ms);
         }
         OfClient {
             all: self,
@@ -150,6 +160,7 @@ impl OfClient<'_> {
             return false;
         }
         if let Some(new) = new {
+            all.next_expiry_ms = all.next_expiry_ms.min(new.expires_ms);
             all.clients.insert(self.id, new);
         }
         if let Some(client) = all.clients.get_mut(&self.id) {

@@ -17,6 +17,16 @@ fn patterns_are_javas_as_far_as_they_are_regular() {
 }
 
 #[test]
+fn metrics_have_a_bound() {
+    let with = |count: usize| {
+        let names: Vec<String> = (0..count).map(|number| format!("org.{number}")).collect();
+        Subscription::new(&Overrides::from([("metrics".to_owned(), names.join(","))]))
+    };
+    assert_eq!(with(256).unwrap().metrics.len(), 256);
+    assert!(with(257).is_err());
+}
+
+#[test]
 fn patterns_have_bounds() {
     assert!(of(&format!("client_id={}", "a".repeat(1_024))).is_some());
     assert!(of(&format!("client_id={}", "a".repeat(1_025))).is_none());

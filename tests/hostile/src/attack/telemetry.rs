@@ -12,16 +12,16 @@ use crate::raw::{Raw, array, text};
 /// As a compact array or text of the protocol stands: its length and one.
 fn compact(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    put_varint(&mut out, bytes.len() as u64 + 1);
+    put_varint(&mut out, bytes.len() as u32 + 1);
     out.extend(bytes);
     out
 }
 
 /// A field of protocol buffers that has a length.
-fn field(number: u64, content: &[u8]) -> Vec<u8> {
+fn field(number: u32, content: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     put_varint(&mut out, number << 3 | 2);
-    put_varint(&mut out, content.len() as u64);
+    put_varint(&mut out, content.len() as u32);
     out.extend(content);
     out
 }
@@ -62,13 +62,13 @@ pub(super) fn pushes(target: &Target<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Subscriptions with patterns that take long to read, and of many metrics, with ever new clients that match them.
+/// Subscriptions with patterns that take long to read, and of as many metrics as they may have, with ever new clients that match them.
 pub(super) fn subscriptions(target: &Target<'_>) -> io::Result<()> {
     const CLIENT_METRICS: u8 = 16;
     const SET: u8 = 0;
     let mut client = target.open()?;
     let patterns = ["client_id=(?:|abcdefgh){100}.*"; 16].join(",");
-    let metrics: Vec<String> = (0..5_000).map(|number| number.to_string()).collect();
+    let metrics: Vec<String> = (0..256).map(|number| number.to_string()).collect();
     let config = |name: &str, value: &str| [text(name), vec![SET], text(value)].concat();
     let resource = |_| {
         let configs = array([config("match", &patterns), config("metrics", &metrics.join(","))]);
