@@ -33,6 +33,9 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
                 resource.error_message = error.text();
             }
         }
+        for resource in &response.responses {
+            context.limits.named_in(resource.error_message.as_deref());
+        }
         let failed = response.responses.iter().any(|resource| resource.error_code != 0);
         answer(&request, &response, failed)
     })

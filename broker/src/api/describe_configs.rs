@@ -42,7 +42,9 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
-    if let Err(close) = check_names(&context.limits, body.resources.len()) {
+    let keys = |resource: &DescribeConfigsResource| resource.configuration_keys.as_ref().map_or(0, Vec::len);
+    let count = body.resources.iter().map(|resource| 1 + keys(resource)).sum();
+    if let Err(close) = check_names(&context.limits, count) {
         return close;
     }
     if body.resources.len() <= AT_ONCE {

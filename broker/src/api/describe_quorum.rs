@@ -10,6 +10,7 @@ use kafka_protocol::messages::describe_quorum_response::{Listener, Node, Partiti
 use kafka_protocol::messages::{BrokerId, DescribeQuorumRequest, DescribeQuorumResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
+use super::answer_budget::check_names;
 use super::{Context, answer};
 use crate::connection::{Outcome, Request};
 use crate::node::METADATA_TOPIC;
@@ -19,6 +20,10 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
+    let count = body.topics.iter().map(|topic| 1 + topic.partitions.len()).sum();
+    if let Err(close) = check_names(&context.limits, count) {
+        return close;
+    }
     let is_metadata = matches!(
         body.topics.as_slice(),
         [topic] if *topic.topic_name == *METADATA_TOPIC && matches!(topic.partitions.as_slice(), [one] if one.partition_index == 0)

@@ -36,8 +36,11 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
+    use kafka_protocol::protocol::Encodable;
+
     use super::*;
-    use crate::api::test_node::TestNode;
+    use crate::api::test_node::{TestNode, name};
 
     #[tokio::test]
     async fn a_refusal_is_answered_at_every_version() {
@@ -51,5 +54,20 @@ mod tests {
                 "version {version}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn an_answer_does_not_repeat_the_name_at_every_partition() {
+        let node = TestNode::start(&[]);
+        let topic = TopicPartitions::default()
+            .with_topic(name(&"x".repeat(30_000)))
+            .with_partitions((0..1_000).collect());
+        let request = ElectLeadersRequest::default()
+            .with_timeout_ms(1_000)
+            .with_topic_partitions(Some(vec![topic]));
+        let response = node.call(2, &request).await;
+        let results = &response.replica_election_results[0].partition_result;
+        assert!(results.iter().all(|result| result.error_code == 3) && results.len() == 1_000);
+        assert!(response.compute_size(2).unwrap() < 100_000);
     }
 }

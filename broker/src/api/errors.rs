@@ -26,6 +26,9 @@ pub(super) fn limit_of_append(error: &AppendError) -> Option<Limit> {
     match error {
         AppendError::Backlog { .. } => Some(Limit::MaxUncommittedBytes),
         AppendError::Log(LogError::Sequence(SequenceError::TooManyProducers { .. })) => Some(Limit::MaxProducerIds),
+        AppendError::Log(LogError::Sequence(SequenceError::TooManyProducersOnNode { .. })) => {
+            Some(Limit::MaxProducerIdsOfNode)
+        }
         _ => None,
     }
 }
@@ -56,7 +59,9 @@ pub(super) fn of_log(error: &LogError) -> ResponseError {
             SequenceError::OutOfOrderSequence { .. } => ResponseError::OutOfOrderSequenceNumber,
             SequenceError::InvalidProducerEpoch { .. } => ResponseError::InvalidProducerEpoch,
             // Retriable: an idle producer may expire, and no data of this one is in the log.
-            SequenceError::TooManyProducers { .. } => ResponseError::PolicyViolation,
+            SequenceError::TooManyProducers { .. } | SequenceError::TooManyProducersOnNode { .. } => {
+                ResponseError::PolicyViolation
+            }
         },
     }
 }

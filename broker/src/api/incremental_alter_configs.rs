@@ -89,6 +89,9 @@ fn alter(
                 resource.error_message = error.text();
             }
         }
+        for resource in &response.responses {
+            context.limits.named_in(resource.error_message.as_deref());
+        }
         response.responses.extend(answered);
         order.restore(&mut response.responses);
         let failed = response.responses.iter().any(|resource| resource.error_code != 0);
@@ -154,7 +157,7 @@ impl Order {
     }
 
     fn restore(&self, responses: &mut [AlterConfigsResourceResponse]) {
-        responses.sort_by_key(|response| {
+        responses.sort_by_cached_key(|response| {
             let key = (response.resource_type, response.resource_name.clone());
             self.0.get(&key).copied()
         });

@@ -96,6 +96,10 @@ pub struct TopicsConfig {
     pub delete_topic_enable: bool,
     /// `weir.max.partitions`.
     pub max_partitions: usize,
+    /// `weir.max.config.bytes`.
+    pub max_config_bytes: usize,
+    /// `weir.max.client.metrics.subscriptions`.
+    pub max_client_metrics_subscriptions: usize,
     /// What holds for a topic without overrides.
     pub defaults: TopicConfig,
 }
@@ -150,6 +154,8 @@ pub struct ProducersConfig {
     pub id_expiration_check_interval_ms: u64,
     /// `weir.max.producer.ids.per.partition`.
     pub max_ids_per_partition: usize,
+    /// `weir.max.producer.ids`.
+    pub max_ids: usize,
 }
 
 /// Groups; the fields are the properties `group.*`.
@@ -236,6 +242,8 @@ impl BrokerConfig {
                 auto_create_topics_enable: settings.bool("auto.create.topics.enable"),
                 delete_topic_enable: settings.bool("delete.topic.enable"),
                 max_partitions: settings.count("weir.max.partitions"),
+                max_config_bytes: settings.count("weir.max.config.bytes"),
+                max_client_metrics_subscriptions: settings.count("weir.max.client.metrics.subscriptions"),
                 defaults,
             },
             log: LogConfig {
@@ -260,6 +268,7 @@ impl BrokerConfig {
                 id_expiration_ms: unsigned(&settings, "producer.id.expiration.ms"),
                 id_expiration_check_interval_ms: unsigned(&settings, "producer.id.expiration.check.interval.ms"),
                 max_ids_per_partition: settings.count("weir.max.producer.ids.per.partition"),
+                max_ids: settings.count("weir.max.producer.ids"),
             },
             groups: GroupsConfig {
                 min_session_timeout_ms: settings.int("group.min.session.timeout.ms"),

@@ -1,9 +1,9 @@
 //! Subscriptions to clients' metrics (KIP-714): the configuration of the resources of type client metrics.
 //!
 //! Patterns of clients are regular expressions. Kafka's are Java's; these know no look-around and no back-references, so
-//! that a match takes time in proportion to the text: such a pattern is refused.
+//! that a match takes time in proportion to the text: such a pattern is refused. As in Java, `\w` and its like are of ASCII.
 
-use regex::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::error::{ConfigError, InvalidValue};
 use super::properties;
@@ -15,10 +15,14 @@ use super::value::Value;
 pub const DEFAULT_INTERVAL_MS: i32 = 300_000;
 /// The bounds of what can be said.
 const INTERVALS_MS: std::ops::RangeInclusive<i64> = 100..=3_600_000;
+/// Prefixes in one subscription: a client is told them all whenever it asks.
+const MAX_METRICS: usize = 256;
+/// Bytes of a pattern's text.
+const MAX_PATTERN_LEN: usize = 1024;
 /// Bytes that a compiled pattern may take.
-const MAX_PATTERN_BYTES: usize = 256 << 10;
-/// Patterns of one subscription.
-const MAX_PATTERNS: usize = 64;
+const MAX_PATTERN_BYTES: usize = 64 << 10;
+/// Patterns of one subscription: there are six fields.
+const MAX_PATTERNS: usize = 16;
 
 const INTERVAL: &str = "interval.ms";
 const METRICS: &str = "metrics";
@@ -97,7 +101,13 @@ impl Subscription {
                     };
                     return Err(invalid(name, text, problem));
                 }
-                (METRICS, _) => subscription.metrics = elements(text).map(str::to_owned).collect(),
+                (METRICS, _) => {
+                    if elements(text).nth(MAX_METRICS).is_some() {
+                        let expected = "prefixes of metrics' names, at most 256 of them";
+                        return Err(invalid(name, text, InvalidValue::Malformed { expected }));
+                    }
+                    subscription.metrics = elements(text).map(str::to_owned).collect();
+                }
                 (MATCH, _) => subscription.patterns = patterns(text)?,
                 _ => {}
             }
@@ -108,29 +118,38 @@ impl Subscription {
 
 fn patterns(text: &str) -> Result<Vec<(ClientField, Regex)>, ConfigError> {
     let malformed = || {
-        let expected = "CLIENT_FIELD=REGULAR_EXPRESSION, at most 64 of them";
+        let expected = "CLIENT_FIELD=REGULAR_EXPRESSION, at most 16 of them, each of at most 1024 bytes";
         invalid(MATCH, text, InvalidValue::Malformed { expected })
     };
     let mut patterns: Vec<(ClientField, Regex)> = Vec::new();
+    let mut count = 0;
     for element in elements(text) {
         let Some((name, pattern)) = element.split_once('=') else {
             return Err(malformed());
         };
         let field = ClientField::from_name(name.trim()).ok_or_else(malformed)?;
         let pattern = pattern.trim();
-        if pattern.is_empty() || pattern.contains('=') || patterns.len() == MAX_PATTERNS {
+        if pattern.is_empty() || pattern.contains('=') || pattern.len() > MAX_PATTERN_LEN || count == MAX_PATTERNS {
             return Err(malformed());
         }
-        let regex = RegexBuilder::new(&format!("^(?:{pattern})$"))
-            .size_limit(MAX_PATTERN_BYTES)
-            .dfa_size_limit(MAX_PATTERN_BYTES)
-            .build()
+        count += 1;
+        // Without Unicode some that Java knows are none, such as \p{L}.
+        let regex = compile(pattern, false)
+            .or_else(|_| compile(pattern, true))
             .map_err(|_| malformed())?;
         // The last one for a field counts.
         patterns.retain(|(known, _)| *known != field);
         patterns.push((field, regex));
     }
     Ok(patterns)
+}
+
+fn compile(pattern: &str, unicode: bool) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(&format!("^(?:{pattern})$"))
+        .unicode(unicode)
+        .size_limit(MAX_PATTERN_BYTES)
+        .dfa_size_limit(MAX_PATTERN_BYTES)
+        .build()
 }
 
 fn elements(list: &str) -> impl Iterator<Item = &str> {
@@ -145,3 +164,6 @@ fn invalid(name: &str, value: &str, problem: InvalidValue) -> ConfigError {
         problem,
     }
 }
+
+#[cfg(test)]
+mod tests;

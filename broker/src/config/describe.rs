@@ -129,6 +129,18 @@ pub fn describe_topic(broker: &BrokerConfig, overrides: &Overrides, kind: TopicK
     properties::topic_properties().filter_map(entry).collect()
 }
 
+/// The value of a topic's property where nothing is set on the topic.
+pub fn default_of_topic(broker: &BrokerConfig, name: &str) -> Option<String> {
+    let overrides = &Overrides::new();
+    let effective = Effective {
+        broker: broker.settings(),
+        overrides,
+        kind: TopicKind::User,
+    };
+    let property = properties::topic_property(name)?;
+    effective.inherited(property).to_text()
+}
+
 /// A broker's properties: all that Kafka reports, and beside them what else was set, ordered by name.
 pub fn describe_broker(broker: &BrokerConfig) -> Vec<ConfigEntry> {
     let settings = broker.settings();

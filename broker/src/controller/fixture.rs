@@ -75,6 +75,8 @@ impl Cluster {
             default_replication_factor: 1,
             delete_topic_enable: true,
             max_partitions: 20_000,
+            max_config_bytes: 1 << 20,
+            max_client_metrics_subscriptions: 3,
             offsets_topic: internal,
             transaction_topic: internal,
             transaction_topic_min_isr: 2,

@@ -6,6 +6,8 @@ use bytes::Bytes;
 
 use super::appends::{AppendId, Appends};
 use super::classic::{ClassicGroup, State};
+use super::member_memory::Charge;
+use super::offset_memory::OffsetMemory;
 use super::offsets::Offsets;
 
 /// See the module.
@@ -20,6 +22,14 @@ pub(crate) struct Group {
     pub(crate) offsets_append: Option<AppendId>,
     /// The last append of the group's deletion. Until it is done the group takes no members and no commits.
     pub(crate) deletion_append: Option<AppendId>,
+    /// What its names hold, with or without members: they stay as long as its offsets, and count with them.
+    names: Charge,
+}
+
+/// What the names of a group take: its own and its protocol's, in memory more than once. How many groups there are has
+/// a limit of its own.
+pub(crate) fn names_bytes(id: &str, protocol_type: &str) -> usize {
+    2 * (id.len() + protocol_type.len())
 }
 
 /// The types of groups. Those of KIP-848 will stand beside the classic one.
@@ -40,8 +50,11 @@ impl Kind {
 
 impl Group {
     /// A classic group without members.
-    pub(crate) fn new(id: Arc<str>, wall_ms: i64) -> Self {
+    pub(crate) fn new(id: Arc<str>, wall_ms: i64, memory: &OffsetMemory) -> Self {
+        let mut names = memory.charge();
+        names.set(names_bytes(&id, ""));
         Self {
+            names,
             kind: Kind::Classic(ClassicGroup::new(Arc::clone(&id), wall_ms)),
             id,
             offsets: Offsets::default(),
@@ -49,6 +62,13 @@ impl Group {
             offsets_append: None,
             deletion_append: None,
         }
+    }
+
+    /// Counts what its names hold now: the protocol's has come or gone.
+    pub(crate) fn weigh(&mut self) {
+        let Kind::Classic(classic) = &self.kind;
+        let protocol_type = classic.protocol_type.as_deref().unwrap_or_default();
+        self.names.set(names_bytes(&self.id, protocol_type));
     }
 
     pub(crate) fn is_being_deleted(&self, appends: &Appends) -> bool {

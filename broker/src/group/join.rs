@@ -17,7 +17,7 @@ use kafka_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 
 use super::classic::{ClassicGroup, PendingJoin, State};
 use super::config::{MAX_NAME_BYTES, MAX_PENDING_JOINS, NEW_MEMBER_JOIN_TIMEOUT_MS};
-use super::group_entry::Kind;
+use super::group_entry::{Kind, names_bytes};
 use super::member::{Member, Protocol, protocols_of, str_bytes};
 use super::rebalance;
 use super::runtime::{Client, Now, Response, Runtime, Token};
@@ -107,7 +107,7 @@ impl Shard {
     /// Whether what a member brings fits into the memory that there is for all.
     fn admit(&self, request: &JoinGroupRequest) -> Result<(), ResponseError> {
         let protocols = request.protocols.iter();
-        let bytes = protocols
+        let bytes: usize = protocols
             .map(|protocol| protocol.name.len() + protocol.metadata.len())
             .sum();
         let before = self.groups.get(&*request.group_id.0).and_then(|group| {
@@ -117,7 +117,12 @@ impl Shard {
             classic.member(replaced.map_or(&*request.member_id, |id| id))
         });
         let before = before.map_or(0, Member::protocol_bytes);
-        self.runtime.config.member_memory.admit(bytes, before)
+        let config = &self.runtime.config;
+        let names = names_bytes(&request.group_id, &request.protocol_type);
+        if !self.groups.contains_key(&*request.group_id.0) && !config.offset_memory.has_room(names) {
+            return Err(ResponseError::PolicyViolation);
+        }
+        config.member_memory.admit(bytes, before)
     }
 }
 

@@ -62,7 +62,9 @@ impl Shard {
                 if let Some(stored) = stored {
                     let classic =
                         ClassicGroup::from_metadata(Arc::clone(&id), &stored, &self.runtime.config.member_memory);
-                    self.group_or_new(&id).kind = Kind::Classic(classic);
+                    let group = self.group_or_new(&id);
+                    group.kind = Kind::Classic(classic);
+                    group.weigh();
                 }
             }
         }

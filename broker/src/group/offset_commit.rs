@@ -18,9 +18,9 @@ use uuid::Uuid;
 use super::appends::{Change, Completion, Waiter};
 use super::classic::{ClassicGroup, State};
 use super::config::{MAX_NAME_BYTES, MAX_PENDING_APPENDS};
-use super::group_entry::Kind;
+use super::group_entry::{Kind, names_bytes};
 use super::heartbeat;
-use super::offsets::CommittedOffset;
+use super::offsets::{CommittedOffset, topic_bytes};
 use super::runtime::{Now, Response, Runtime, Token};
 use super::shard::{Shard, are_storable};
 
@@ -95,7 +95,8 @@ impl Shard {
         let has_expiry = expire_timestamp_ms.is_some();
         let mut changes = Vec::new();
         let mut response = empty_answer(request);
-        let mut more = 0;
+        let known = self.groups.get(&*group);
+        let mut more = if known.is_some() { 0 } else { names_bytes(&group, "") };
         for (topic, answered) in request.topics.iter().zip(&mut response.topics) {
             let name: Arc<str> = topic.name.as_str().into();
             for (partition, answered) in topic.partitions.iter().zip(&mut answered.partitions) {
@@ -117,11 +118,10 @@ impl Shard {
                     topic_id: if has_expiry { Uuid::nil() } else { topic.topic_id },
                     record_offset: -1,
                 };
-                let before = self
-                    .groups
-                    .get(&*group)
-                    .and_then(|group| group.offsets.get(&name, partition.partition_index));
-                let additional = offset.bytes().saturating_sub(before.map_or(0, CommittedOffset::bytes));
+                let additional = known.map_or_else(
+                    || topic_bytes(&name) + offset.bytes(),
+                    |group| group.offsets.more_with(&name, partition.partition_index, &offset),
+                );
                 if additional > 0 && !self.runtime.config.offset_memory.has_room(more + additional) {
                     answered.error_code = ResponseError::PolicyViolation.code();
                     continue;

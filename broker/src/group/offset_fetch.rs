@@ -6,8 +6,6 @@
 //! Member id and epoch (version 9) matter to consumer groups of KIP-848 only. An offset that was committed for another
 //! topic of the same name, by its id, is not shown.
 
-use std::collections::BTreeMap;
-
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use kafka_protocol::messages::offset_fetch_response::{
@@ -17,7 +15,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::appends::Waiter;
 use super::member::str_bytes;
-use super::offsets::CommittedOffset;
+use super::offsets::{CommittedOffset, Partitions};
 use super::runtime::{Now, Response, Token};
 use super::shard::Shard;
 
@@ -74,7 +72,7 @@ impl Shard {
                 let topics = offsets.into_iter().flat_map(|offsets| offsets.topics());
                 topics
                     .map(|(name, partitions)| {
-                        let metadata: usize = partitions.values().map(metadata).sum();
+                        let metadata: usize = partitions.iter().map(|(_, offset)| metadata(offset)).sum();
                         TOPIC + 2 * name.len() + partitions.len() * PARTITION + metadata
                     })
                     .sum()
@@ -115,7 +113,7 @@ impl Shard {
     }
 }
 
-fn all_of(topic: &str, partitions: &BTreeMap<i32, CommittedOffset>) -> OffsetFetchResponseTopics {
+fn all_of(topic: &str, partitions: &Partitions) -> OffsetFetchResponseTopics {
     let partitions = partitions
         .iter()
         .map(|(partition, offset)| answer(*partition, Some(offset)));

@@ -1,6 +1,6 @@
-//! What the committed offsets of all groups hold in memory, for as long as they are retained.
+//! What the committed offsets of all groups, and the names of these groups, hold in memory, for as long as they are retained.
 //!
-//! Invariant: every committed offset counts. At the limit only those are committed that need no more than what they
+//! Invariant: every committed offset and every group counts. At the limit only those are committed that need no more than what they
 //! replace, so that who has committed before goes on.
 
 use std::sync::Arc;

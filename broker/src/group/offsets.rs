@@ -2,7 +2,6 @@
 //!
 //! Invariant: what is in here was committed to the log, and of two records for a partition the later one in the log.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -10,8 +9,13 @@ use uuid::Uuid;
 use super::member_memory::Charge;
 use super::offset_memory::OffsetMemory;
 
-/// What an offset takes beside its text, with its part of the maps, about.
+/// What an offset takes beside its text, with its part of the lists, about.
 const ENTRY_BYTES: usize = 200;
+/// The same for a topic beside its name.
+const TOPIC_BYTES: usize = 100;
+
+/// The offsets of one topic, ordered by partition. No maps: most groups have a few of each, and a map's least is much.
+pub(crate) type Partitions = Vec<(i32, CommittedOffset)>;
 
 /// One committed offset (Kafka: `OffsetAndMetadata`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +37,8 @@ pub(crate) struct CommittedOffset {
 /// Committed offsets by topic and partition.
 #[derive(Debug, Default)]
 pub(crate) struct Offsets {
-    topics: BTreeMap<Arc<str>, BTreeMap<i32, CommittedOffset>>,
+    /// Ordered by name; none is empty.
+    topics: Vec<(Arc<str>, Partitions)>,
     bytes: usize,
     charge: Option<Charge>,
 }
@@ -50,8 +55,28 @@ impl Offsets {
         self.topics.is_empty()
     }
 
+    fn place(&self, topic: &str) -> Result<usize, usize> {
+        self.topics.binary_search_by(|(name, _)| (**name).cmp(topic))
+    }
+
+    fn partitions(&self, topic: &str) -> Option<&Partitions> {
+        let place = self.place(topic).ok()?;
+        Some(&self.topics[place].1)
+    }
+
     pub(crate) fn get(&self, topic: &str, partition: i32) -> Option<&CommittedOffset> {
-        self.topics.get(topic)?.get(&partition)
+        find(self.partitions(topic)?, partition)
+    }
+
+    /// How much more is held with this offset than without.
+    pub(crate) fn more_with(&self, topic: &str, partition: i32, offset: &CommittedOffset) -> usize {
+        match self.partitions(topic) {
+            None => topic_bytes(topic) + offset.bytes(),
+            Some(partitions) => {
+                let before = find(partitions, partition).map_or(0, CommittedOffset::bytes);
+                offset.bytes().saturating_sub(before)
+            }
+        }
     }
 
     /// Sets an offset, which counts in `memory`; true where the partition had none.
@@ -63,39 +88,52 @@ impl Offsets {
         memory: &OffsetMemory,
     ) -> bool {
         self.bytes += offset.bytes();
-        let replaced = match self.topics.get_mut(topic.as_ref()) {
-            Some(partitions) => partitions.insert(partition, offset),
-            None => {
-                self.topics
-                    .insert(Arc::clone(topic), BTreeMap::from([(partition, offset)]));
-                None
+        let place = self.place(topic).unwrap_or_else(|place| {
+            self.bytes += topic_bytes(topic);
+            insert(&mut self.topics, place, (Arc::clone(topic), Partitions::new()));
+            place
+        });
+        let partitions = &mut self.topics[place].1;
+        let is_new = match partitions.binary_search_by_key(&partition, |(index, _)| *index) {
+            Ok(place) => {
+                self.bytes -= partitions[place].1.bytes();
+                partitions[place].1 = offset;
+                false
+            }
+            Err(place) => {
+                insert(partitions, place, (partition, offset));
+                true
             }
         };
-        self.bytes -= replaced.as_ref().map_or(0, CommittedOffset::bytes);
         let bytes = self.bytes;
         self.charge.get_or_insert_with(|| memory.charge()).set(bytes);
-        replaced.is_none()
+        is_new
     }
 
     /// Removes an offset; true where the partition had one.
     pub(crate) fn remove(&mut self, topic: &str, partition: i32) -> bool {
-        let Some(partitions) = self.topics.get_mut(topic) else {
+        let Ok(place) = self.place(topic) else {
             return false;
         };
-        let removed = partitions.remove(&partition);
+        let partitions = &mut self.topics[place].1;
+        let Ok(at) = partitions.binary_search_by_key(&partition, |(index, _)| *index) else {
+            return false;
+        };
+        let (_, removed) = partitions.remove(at);
+        self.bytes -= removed.bytes();
         if partitions.is_empty() {
-            self.topics.remove(topic);
+            self.topics.remove(place);
+            self.bytes -= topic_bytes(topic);
         }
-        self.bytes -= removed.as_ref().map_or(0, CommittedOffset::bytes);
         if let Some(charge) = &mut self.charge {
             charge.set(self.bytes);
         }
-        removed.is_some()
+        true
     }
 
     /// All offsets, ordered by topic.
-    pub(crate) fn topics(&self) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<i32, CommittedOffset>)> {
-        self.topics.iter()
+    pub(crate) fn topics(&self) -> impl Iterator<Item = (&Arc<str>, &Partitions)> {
+        self.topics.iter().map(|(topic, partitions)| (topic, partitions))
     }
 
     /// All offsets, ordered by topic and partition.
@@ -106,4 +144,22 @@ impl Offsets {
                 .map(move |(partition, offset)| (topic, *partition, offset))
         })
     }
+}
+
+/// What a topic takes beside its offsets.
+pub(crate) fn topic_bytes(topic: &str) -> usize {
+    TOPIC_BYTES + topic.len()
+}
+
+fn find(partitions: &Partitions, partition: i32) -> Option<&CommittedOffset> {
+    let place = partitions.binary_search_by_key(&partition, |(index, _)| *index).ok()?;
+    Some(&partitions[place].1)
+}
+
+/// Inserts into a list that begins with room for one.
+fn insert<T>(list: &mut Vec<T>, place: usize, item: T) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.insert(place, item);
 }

@@ -97,7 +97,11 @@ impl Shard {
             Change::Metadata {
                 group,
                 value: Some(value),
-            } => self.group_or_new(&group).stored_metadata = Some(value),
+            } => {
+                let group = self.group_or_new(&group);
+                group.stored_metadata = Some(value);
+                group.weigh();
+            }
             Change::Metadata { group, value: None } => self.metadata_removed(&group),
         }
     }
@@ -114,6 +118,7 @@ impl Shard {
             self.runtime.timers.cancel(Some(timer));
         }
         *classic = ClassicGroup::new(Arc::clone(group_id), self.runtime.now.wall_ms);
+        group.weigh();
     }
 
     fn complete(&mut self, completion: Completion, result: Result<(), ResponseError>) {

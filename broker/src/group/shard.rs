@@ -129,7 +129,11 @@ impl Shard {
         // Two look-ups, so that the usual case copies no string.
         if !self.groups.contains_key(group_id) {
             let id: Arc<str> = group_id.into();
-            let group = Group::new(Arc::clone(&id), self.runtime.now.wall_ms);
+            let group = Group::new(
+                Arc::clone(&id),
+                self.runtime.now.wall_ms,
+                &self.runtime.config.offset_memory,
+            );
             self.groups.insert(id, group);
         }
         self.groups

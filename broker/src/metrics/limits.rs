@@ -44,7 +44,10 @@ limits! {
     MaxFetchSessions "max.incremental.fetch.session.cache.slots"
     MaxFetchSessionPartitions "weir.max.fetch.session.partitions"
     MaxPartitions "weir.max.partitions"
+    MaxConfigBytes "weir.max.config.bytes"
+    MaxClientMetricsSubscriptions "weir.max.client.metrics.subscriptions"
     MaxProducerIds "weir.max.producer.ids.per.partition"
+    MaxProducerIdsOfNode "weir.max.producer.ids"
     MaxDecompressedBatchBytes "weir.max.decompressed.batch.bytes"
     MaxGroups "weir.max.groups"
     MaxMemberMetadataBytes "weir.max.member.metadata.bytes"
@@ -76,10 +79,15 @@ impl LimitCounters {
         self.0[limit as usize].add(1);
     }
 
-    /// Counts what a refusal names: its message has the property.
+    /// Counts what a refusal of the controller names: its message has the property.
     pub fn named_in(&self, message: Option<&str>) {
         let named = |limit: &Limit| message.is_some_and(|message| message.contains(limit.property()));
-        if let Some(limit) = [Limit::MaxPartitions].into_iter().find(named) {
+        let of_controller = [
+            Limit::MaxPartitions,
+            Limit::MaxConfigBytes,
+            Limit::MaxClientMetricsSubscriptions,
+        ];
+        if let Some(limit) = of_controller.into_iter().find(named) {
             self.reached(limit);
         }
     }

@@ -241,6 +241,9 @@ impl Node {
     }
 
     fn configure(&self, before: &Image, after: &Image) {
+        if before.is_configured_as(after) {
+            return;
+        }
         let all = self.broker_overrides(before) != self.broker_overrides(after);
         let kind = ResourceType::ClientMetrics;
         let mut any = all || !before.resources(kind).eq(after.resources(kind));

@@ -11,6 +11,8 @@ pub fn controller_settings(config: &BrokerConfig) -> Settings {
         default_replication_factor: short(config.topics.default_replication_factor),
         delete_topic_enable: config.topics.delete_topic_enable,
         max_partitions: config.topics.max_partitions,
+        max_config_bytes: config.topics.max_config_bytes,
+        max_client_metrics_subscriptions: config.topics.max_client_metrics_subscriptions,
         offsets_topic: InternalTopicSettings {
             num_partitions: config.offsets.topic_num_partitions,
             replication_factor: config.offsets.topic_replication_factor,

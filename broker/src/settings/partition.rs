@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use storage::compaction::CompactionConfig;
 use storage::compression::Codec;
 use storage::log::LogConfig;
+use storage::producer_state::ProducerRoom;
 use storage::record_batch::{ProduceRules, TimestampType, TopicCompression};
 
 use super::dynamic::with_dynamic;
@@ -22,10 +23,14 @@ use crate::node::{PartitionSettings, TopicSettings};
 
 /// Different sets of overrides whose settings are remembered; when there are more, all are forgotten.
 const MAX_REMEMBERED: usize = 256;
+/// Bytes of names and values in such a set; larger ones are resolved each time.
+const MAX_REMEMBERED_BYTES: usize = 4096;
 
 /// Settings of partitions by a broker's configuration.
 pub struct ConfiguredTopics {
     at_start: Arc<BrokerConfig>,
+    /// What the producers of all partitions may hold together.
+    producers: ProducerRoom,
     resolved: Mutex<Resolved>,
 }
 
@@ -43,6 +48,7 @@ impl ConfiguredTopics {
     pub fn new(at_start: Arc<BrokerConfig>) -> Self {
         let resolved = Resolved::new(at_start.clone(), Overrides::new());
         ConfiguredTopics {
+            producers: ProducerRoom::new(at_start.producers.max_ids),
             at_start,
             resolved: Mutex::new(resolved),
         }
@@ -61,7 +67,9 @@ impl TopicSettings for ConfiguredTopics {
         } else {
             TopicKind::User
         };
-        resolved.settings(overrides, kind)
+        let mut settings = resolved.settings(overrides, kind);
+        settings.log.producer_room = self.producers.clone();
+        settings
     }
 }
 
@@ -82,6 +90,10 @@ impl Resolved {
         };
         if let Some(settings) = remembered.get(overrides) {
             return settings.clone();
+        }
+        let bytes = overrides.iter().map(|(name, value)| name.len() + value.len());
+        if bytes.sum::<usize>() > MAX_REMEMBERED_BYTES {
+            return settings_of(&self.config, &self.config.topic(overrides, kind));
         }
         if remembered.len() >= MAX_REMEMBERED {
             remembered.clear();
@@ -148,6 +160,7 @@ fn log_config(broker: &BrokerConfig, topic: &TopicConfig) -> LogConfig {
         file_delete_delay_ms: topic.file_delete_delay_ms,
         producer_expiration_ms: i64::try_from(broker.producers.id_expiration_ms).unwrap_or(i64::MAX),
         max_producers: broker.producers.max_ids_per_partition,
+        producer_room: ProducerRoom::default(),
     }
 }
 

@@ -101,7 +101,7 @@ impl ConfigSchema for BrokerSchema<'_> {
     fn default_value(&self, kind: ResourceType, property: &str) -> Option<String> {
         let none = Overrides::new();
         let entries = match kind {
-            ResourceType::Topic => describe::describe_topic(self.config, &none, TopicKind::User),
+            ResourceType::Topic => return describe::default_of_topic(self.config, property),
             ResourceType::Broker => return self.config.settings().value(property).to_text(),
             ResourceType::Group => describe::describe_group(self.config, &none),
             ResourceType::ClientMetrics => describe::describe_client_metrics(&none),

@@ -1,6 +1,6 @@
 //! One client that is asked for metrics, or pushes them (Kafka: `ClientMetricsInstance`).
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use kafka_protocol::error::ResponseError;
 use storage::compression::Codec;
@@ -14,7 +14,8 @@ pub(super) struct Instance {
     pub(super) subscription_id: i32,
     /// The version of all subscriptions that this one is of.
     pub(super) version: u64,
-    pub(super) metrics: Vec<String>,
+    /// The places of the subscriptions of that version that it matches.
+    pub(super) matched: Arc<[usize]>,
     pub(super) interval_ms: i32,
     /// The connection that it first came by. When that closes the client is forgotten.
     pub(super) connection: Weak<ConnectionInfo>,

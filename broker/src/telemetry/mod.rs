@@ -6,7 +6,8 @@
 //! `ClientMetricsManager`. Invariant: clients, series and their bytes are bounded, whatever clients say they are.
 //!
 //! Kafka keeps a client until its connection closes or it is silent for three intervals; so do we. Its series stay a while
-//! longer, so that a last push is seen by whoever scrapes.
+//! longer, so that a last push is seen by whoever scrapes. Kafka keeps with each client the metrics that it is to push;
+//! here a client has the subscriptions that it matches, for a subscription can name thousands.
 
 mod instance;
 pub mod otlp;
@@ -27,12 +28,12 @@ use uuid::Uuid;
 
 use crate::config::client_metrics::{ClientField, DEFAULT_INTERVAL_MS, Subscription};
 use crate::connection::ConnectionInfo;
-use crate::controller::image::{Image, ResourceType};
+use crate::controller::image::{Image, Overrides, ResourceType};
 use crate::metrics::{Collector, Limit, LimitCounters, TextWriter};
 use crate::node::{Partition, TopicObserver, topic_id};
 use instance::Instance;
 use otlp::MalformedMetrics;
-use series::AllSeries;
+use series::{AllSeries, cut};
 
 /// Clients that are remembered. The one that is due to be forgotten first makes room (Kafka: 16,384).
 pub const MAX_INSTANCES: usize = 16_384;
@@ -93,12 +94,21 @@ pub struct ClientTelemetry {
 
 #[derive(Default)]
 struct State {
-    subscriptions: BTreeMap<String, Subscription>,
+    /// Ordered by name.
+    subscriptions: Arc<[Arc<Stored>]>,
     /// Grows whenever they change.
     version: u64,
     instances: BTreeMap<Uuid, Instance>,
     /// When each instance is forgotten.
     expiries: BTreeSet<(u64, Uuid)>,
+}
+
+/// A subscription, and what it was read from.
+struct Stored {
+    name: String,
+    overrides: Overrides,
+    /// `None`: it makes no sense, and has no effect.
+    subscription: Option<Subscription>,
 }
 
 impl ClientTelemetry {
@@ -125,11 +135,13 @@ impl ClientTelemetry {
         let mut state = self.state.lock();
         let instance = state.instance(instance_id, client, connection, now_ms);
         instance.ask(now_ms)?;
+        let (subscription_id, interval_ms) = (instance.subscription_id, instance.interval_ms);
+        let matched = instance.matched.clone();
         Ok(Asked {
             instance_id,
-            subscription_id: instance.subscription_id,
-            metrics: instance.metrics.clone(),
-            interval_ms: instance.interval_ms,
+            subscription_id,
+            metrics: state.metrics_of(&matched),
+            interval_ms,
         })
     }
 
@@ -190,22 +202,37 @@ impl ClientTelemetry {
         Ok(())
     }
 
+    /// Takes over the subscriptions, if any has changed; the others are not read again.
     fn set_subscriptions(&self, image: &Image) {
-        let subscriptions = image.resources(ResourceType::ClientMetrics);
-        let read = subscriptions.filter_map(|(name, overrides)| match Subscription::new(overrides) {
-            Ok(subscription) => Some((name.to_owned(), subscription)),
-            Err(error) => {
-                tracing::warn!(name, %error, "a stored subscription to client metrics has no effect");
-                None
-            }
-        });
-        let subscriptions: BTreeMap<String, Subscription> = read.collect();
-        let mut state = self.state.lock();
-        if state.subscriptions.is_empty() && subscriptions.is_empty() {
+        // Nobody else changes them: there is one observer of the metadata. Patterns are not read under the lock.
+        let known = self.state.lock().subscriptions.clone();
+        let read = |(name, overrides): (&str, &Overrides)| {
+            let same = |it: &&Arc<Stored>| it.name == name && it.overrides == *overrides;
+            let unchanged = known.iter().find(same).cloned();
+            unchanged.unwrap_or_else(|| Arc::new(Stored::read(name, overrides)))
+        };
+        let subscriptions: Arc<[_]> = image.resources(ResourceType::ClientMetrics).map(read).collect();
+        let mut pairs = subscriptions.iter().zip(&*known);
+        if subscriptions.len() == known.len() && pairs.all(|(new, old)| Arc::ptr_eq(new, old)) {
             return;
         }
+        let mut state = self.state.lock();
         state.subscriptions = subscriptions;
         state.version += 1;
+    }
+}
+
+impl Stored {
+    fn read(name: &str, overrides: &Overrides) -> Self {
+        let subscription = Subscription::new(overrides);
+        if let Err(error) = &subscription {
+            tracing::warn!(name, %error, "a stored subscription to client metrics has no effect");
+        }
+        Stored {
+            name: name.to_owned(),
+            overrides: overrides.clone(),
+            subscription: subscription.ok(),
+        }
     }
 }
 
@@ -253,26 +280,36 @@ impl State {
     }
 
     fn subscribe(&self, id: Uuid, client: &ClientIdentity, connection: Weak<ConnectionInfo>) -> Instance {
-        let mut metrics = BTreeSet::new();
-        let mut interval_ms = DEFAULT_INTERVAL_MS;
-        for subscription in self.subscriptions.values().filter(|it| is_meant(it, id, client)) {
-            metrics.extend(subscription.metrics.iter().cloned());
-            interval_ms = interval_ms.min(subscription.interval_ms);
+        let known = self.subscriptions.iter().map(|stored| stored.subscription.as_ref());
+        let (mut matched, mut interval_ms) = (Vec::new(), DEFAULT_INTERVAL_MS);
+        for (place, subscription) in known.enumerate() {
+            if let Some(subscription) = subscription.filter(|it| is_meant(it, id, client)) {
+                matched.push(place);
+                interval_ms = interval_ms.min(subscription.interval_ms);
+            }
         }
-        if metrics.contains(ALL) {
-            metrics = BTreeSet::from([ALL.to_owned()]);
-        }
-        let metrics: Vec<String> = metrics.into_iter().collect();
+        let metrics = self.metrics_of(&matched);
         let subscribed = format!("{}{interval_ms}", metrics.join(","));
         let id_bits = id.as_u128();
         let folded = (id_bits ^ (id_bits >> 32) ^ (id_bits >> 64) ^ (id_bits >> 96)) as u32;
         let mut instance = Instance::default();
         instance.subscription_id = (crc32c::crc32c(subscribed.as_bytes()) ^ folded) as i32;
         instance.version = self.version;
-        instance.metrics = metrics;
+        instance.matched = matched.into();
         instance.interval_ms = interval_ms;
         instance.connection = connection;
         instance
+    }
+
+    /// The metrics of the subscriptions at these places.
+    fn metrics_of(&self, matched: &[usize]) -> Vec<String> {
+        let matched = matched.iter().filter_map(|place| self.subscriptions.get(*place));
+        let metrics = matched.filter_map(|stored| stored.subscription.as_ref());
+        let metrics: BTreeSet<&String> = metrics.flat_map(|subscription| &subscription.metrics).collect();
+        match metrics.contains(&ALL.to_owned()) {
+            true => vec![ALL.to_owned()],
+            false => metrics.into_iter().cloned().collect(),
+        }
     }
 
     fn forget(&mut self, id: Uuid) {
@@ -291,7 +328,8 @@ impl State {
     }
 }
 
-/// Whether a subscription is for this client.
+/// Whether a subscription is for this client. Of what it says of itself no more is looked at than is kept of it: a pattern
+/// takes time for each byte.
 fn is_meant(subscription: &Subscription, id: Uuid, client: &ClientIdentity) -> bool {
     subscription.patterns.iter().all(|(field, pattern)| {
         let software = client.software.as_ref();
@@ -303,7 +341,7 @@ fn is_meant(subscription: &Subscription, id: Uuid, client: &ClientIdentity) -> b
             ClientField::SourceAddress => Some(client.source.ip().to_string()),
             ClientField::SourcePort => Some(client.source.port().to_string()),
         };
-        value.is_some_and(|value| pattern.is_match(&value))
+        value.is_some_and(|value| pattern.is_match(cut(&value).as_bytes()))
     })
 }
 

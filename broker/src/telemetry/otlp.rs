@@ -2,7 +2,8 @@
 //!
 //! Reads the protocol buffers where they lie, and hands out each number as it is met: a message of a megabyte makes no
 //! structures of a hundred, however many empty elements it claims. What is not needed is skipped, histograms among it: no
-//! client pushes any. Invariant: never panics, never allocates, ends with the bytes.
+//! client pushes any. Invariant: never panics, never allocates, and takes time in proportion to the bytes: a resource is read
+//! once, however many numbers it has.
 //!
 //! ```text
 //! MetricsData     1 resource_metrics*
@@ -20,6 +21,9 @@
 //! Source: opentelemetry-proto, `metrics/v1/metrics.proto` and `common/v1/common.proto`.
 
 use std::fmt;
+
+/// Attributes of a resource that its numbers have; more are left out.
+pub const MAX_RESOURCE_ATTRIBUTES: usize = 16;
 
 /// Bytes that are no metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,15 +43,34 @@ pub enum NumberKind {
 
 /// One number.
 #[derive(Debug, Clone, Copy)]
-pub struct Point<'a> {
+pub struct Point<'a, 'r> {
     /// Name of the metric.
     pub name: &'a str,
     /// How it is to be taken.
     pub kind: NumberKind,
     /// The number.
     pub value: f64,
-    resource: &'a [u8],
+    resource: &'r Resource<'a>,
     point: &'a [u8],
+}
+
+/// What all numbers of a resource have in common.
+#[derive(Debug, Default)]
+struct Resource<'a> {
+    attributes: [Option<(&'a str, AttributeValue<'a>)>; MAX_RESOURCE_ATTRIBUTES],
+}
+
+impl<'a> Resource<'a> {
+    fn read(message: &'a [u8]) -> Result<Self, MalformedMetrics> {
+        let mut resource = Resource::default();
+        let mut free = resource.attributes.iter_mut();
+        attributes(message, 1, &mut |name, value| {
+            if let Some(place) = free.next() {
+                *place = Some((name, value));
+            }
+        })?;
+        Ok(resource)
+    }
 }
 
 /// The value of an attribute.
@@ -74,16 +97,18 @@ impl fmt::Display for AttributeValue<'_> {
     }
 }
 
-impl<'a> Point<'a> {
+impl<'a> Point<'a, '_> {
     /// Its attributes, those of its resource first.
     pub fn for_each_attribute(&self, see: &mut dyn FnMut(&'a str, AttributeValue<'a>)) -> Result<(), MalformedMetrics> {
-        attributes(self.resource, 1, see)?;
+        for (name, value) in self.resource.attributes.iter().flatten() {
+            see(name, *value);
+        }
         attributes(self.point, 7, see)
     }
 }
 
 /// Hands out every number. An error may come after some were.
-pub fn for_each_point<'a>(bytes: &'a [u8], see: &mut dyn FnMut(Point<'a>)) -> Result<(), MalformedMetrics> {
+pub fn for_each_point<'a>(bytes: &'a [u8], see: &mut dyn FnMut(Point<'a, '_>)) -> Result<(), MalformedMetrics> {
     fields(bytes, &mut |field| match field {
         (1, Field::Bytes(resource_metrics)) => {
             let mut resource: &[u8] = &[];
@@ -93,10 +118,10 @@ pub fn for_each_point<'a>(bytes: &'a [u8], see: &mut dyn FnMut(Point<'a>)) -> Re
                 }
                 Ok(())
             })?;
-            attributes(resource, 1, &mut |_, _| {})?;
+            let resource = Resource::read(resource)?;
             fields(resource_metrics, &mut |field| match field {
                 (2, Field::Bytes(scope_metrics)) => fields(scope_metrics, &mut |field| match field {
-                    (2, Field::Bytes(metric)) => read_metric(metric, resource, see),
+                    (2, Field::Bytes(metric)) => read_metric(metric, &resource, see),
                     _ => Ok(()),
                 }),
                 _ => Ok(()),
@@ -108,8 +133,8 @@ pub fn for_each_point<'a>(bytes: &'a [u8], see: &mut dyn FnMut(Point<'a>)) -> Re
 
 fn read_metric<'a>(
     metric: &'a [u8],
-    resource: &'a [u8],
-    see: &mut dyn FnMut(Point<'a>),
+    resource: &Resource<'a>,
+    see: &mut dyn FnMut(Point<'a, '_>),
 ) -> Result<(), MalformedMetrics> {
     let (mut name, mut data) = ("", None);
     fields(metric, &mut |field| {

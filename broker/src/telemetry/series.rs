@@ -1,7 +1,8 @@
 //! What clients pushed, as series of our metrics.
 //!
-//! Invariant: at most [`MAX_SERIES`] of at most [`MAX_BYTES`], and of one client [`MAX_SERIES_OF_CLIENT`]; what is beyond is
-//! dropped and counted, what is there goes on.
+//! Invariant: at most [`MAX_SERIES`] of at most [`MAX_BYTES`], what is known of their clients included, and of one client
+//! [`MAX_SERIES_OF_CLIENT`]; what is beyond is dropped and counted, what is there goes on. A client without a series is not
+//! remembered.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use crate::node::topic_id;
 pub(super) const MAX_SERIES: usize = 20_000;
 /// Series of one client.
 pub(super) const MAX_SERIES_OF_CLIENT: usize = 1_000;
-/// Bytes of all names and labels.
+/// Bytes of all names and labels, and of what is known of clients.
 pub(super) const MAX_BYTES: usize = 16 << 20;
 /// Attributes of one series; more are left out.
 const MAX_ATTRIBUTES: usize = 16;
@@ -24,6 +25,8 @@ const MAX_ATTRIBUTES: usize = 16;
 const MAX_TEXT: usize = 255;
 /// About the bytes of a series beside its texts.
 const SERIES_BYTES: usize = 128;
+/// About the bytes of a client beside its texts.
+const CLIENT_BYTES: usize = 512;
 
 /// The labels that a series has beside its attributes.
 const OWN_LABELS: [&str; 5] = [
@@ -40,18 +43,21 @@ type Key = (String, Vec<(String, String)>);
 /// The series of all clients.
 #[derive(Debug, Default)]
 pub(super) struct AllSeries {
-    clients: BTreeMap<Uuid, ClientSeries>,
+    pub(super) clients: BTreeMap<Uuid, ClientSeries>,
     count: usize,
-    bytes: usize,
+    pub(super) bytes: usize,
     dropped: u64,
+    /// No client expires before: spares the walk.
+    next_expiry_ms: u64,
 }
 
 #[derive(Debug)]
-struct ClientSeries {
+pub(super) struct ClientSeries {
     client_id: String,
     software: (String, String),
     gauges: BTreeMap<Key, f64>,
     sums: BTreeMap<Key, f64>,
+    /// Its own, and those of its series.
     bytes: usize,
     expires_ms: u64,
 }
@@ -60,37 +66,43 @@ struct ClientSeries {
 pub(super) struct OfClient<'a> {
     all: &'a mut AllSeries,
     id: Uuid,
+    client: &'a ClientIdentity,
+    expires_ms: u64,
 }
 
 impl AllSeries {
     /// Forgets the clients from which nothing came for long.
     pub(super) fn expire(&mut self, now_ms: u64) {
+        if now_ms < self.next_expiry_ms {
+            return;
+        }
         let (count, bytes) = (&mut self.count, &mut self.bytes);
+        let mut next_expiry_ms = u64::MAX;
         self.clients.retain(|_, client| {
             let stays = client.expires_ms > now_ms;
-            if !stays {
+            if stays {
+                next_expiry_ms = next_expiry_ms.min(client.expires_ms);
+            } else {
                 *count -= client.gauges.len() + client.sums.len();
                 *bytes -= client.bytes;
             }
             stays
         });
+        self.next_expiry_ms = next_expiry_ms;
     }
 
     /// Those of a client, which stay until then.
-    pub(super) fn of_client(&mut self, id: Uuid, client: &ClientIdentity, expires_ms: u64) -> OfClient<'_> {
-        let known = self.clients.entry(id).or_insert_with(|| {
-            let (name, version) = client.software.clone().unwrap_or_default();
-            ClientSeries {
-                client_id: cut(&client.client_id).to_owned(),
-                software: (cut(&name).to_owned(), cut(&version).to_owned()),
-                gauges: BTreeMap::new(),
-                sums: BTreeMap::new(),
-                bytes: 0,
-                expires_ms,
-            }
-        });
-        known.expires_ms = expires_ms;
-        OfClient { all: self, id }
+    pub(super) fn of_client<'a>(&'a mut self, id: Uuid, client: &'a ClientIdentity, expires_ms: u64) -> OfClient<'a> {
+        if let Some(known) = self.clients.get_mut(&id) {
+            known.expires_ms = expires_ms;
+            self.next_expiry_ms = self.next_expiry_ms.min(expires_ms);
+        }
+        OfClient {
+            all: self,
+            id,
+            client,
+            expires_ms,
+        }
     }
 
     /// Writes all that is there.
@@ -120,32 +132,41 @@ impl AllSeries {
 
 impl OfClient<'_> {
     /// Takes a number; whether there was room.
-    pub(super) fn take(&mut self, point: Point<'_>) -> bool {
-        let all = &mut *self.all;
-        let Some(client) = all.clients.get_mut(&self.id) else {
-            return false;
-        };
+    pub(super) fn take(&mut self, point: Point<'_, '_>) -> bool {
         let key = key_of(&point);
-        let of_client = client.gauges.len() + client.sums.len();
-        let values = match point.kind {
-            NumberKind::Gauge => &mut client.gauges,
-            NumberKind::Cumulative | NumberKind::Delta => &mut client.sums,
-        };
-        if let Some(value) = values.get_mut(&key) {
+        let known = self.all.clients.get_mut(&self.id);
+        if let Some(value) = known.and_then(|client| client.values_of(point.kind).get_mut(&key)) {
             match point.kind {
                 NumberKind::Delta => *value += point.value,
                 NumberKind::Gauge | NumberKind::Cumulative => *value = point.value,
             }
             return true;
         }
+        let is_added = self.add(point.kind, key, point.value);
+        self.all.dropped += u64::from(!is_added);
+        is_added
+    }
+
+    /// Adds a series, and the client with its first; whether there was room.
+    fn add(&mut self, kind: NumberKind, key: Key, value: f64) -> bool {
+        let all = &mut *self.all;
         let attributes = key.1.iter().map(|(name, value)| name.len() + value.len());
-        let bytes = SERIES_BYTES + key.0.len() + attributes.sum::<usize>();
+        let of_series = SERIES_BYTES + key.0.len() + attributes.sum::<usize>();
+        let known = all.clients.get(&self.id);
+        let of_client = known.map_or(0, |client| client.gauges.len() + client.sums.len());
+        let new = known.is_none().then(|| ClientSeries::new(self.client, self.expires_ms));
+        let bytes = of_series + new.as_ref().map_or(0, |client| client.bytes);
         if of_client >= MAX_SERIES_OF_CLIENT || all.count >= MAX_SERIES || all.bytes + bytes > MAX_BYTES {
-            all.dropped += 1;
             return false;
         }
-        values.insert(key, point.value);
-        client.bytes += bytes;
+        if let Some(new) = new {
+            all.next_expiry_ms = all.next_expiry_ms.min(new.expires_ms);
+            all.clients.insert(self.id, new);
+        }
+        if let Some(client) = all.clients.get_mut(&self.id) {
+            client.values_of(kind).insert(key, value);
+            client.bytes += of_series;
+        }
         all.bytes += bytes;
         all.count += 1;
         true
@@ -153,6 +174,30 @@ impl OfClient<'_> {
 }
 
 impl ClientSeries {
+    /// A client without series.
+    fn new(client: &ClientIdentity, expires_ms: u64) -> Self {
+        let (name, version) = match &client.software {
+            Some((name, version)) => (cut(name), cut(version)),
+            None => ("", ""),
+        };
+        let client_id = cut(&client.client_id);
+        ClientSeries {
+            client_id: client_id.to_owned(),
+            software: (name.to_owned(), version.to_owned()),
+            gauges: BTreeMap::new(),
+            sums: BTreeMap::new(),
+            bytes: CLIENT_BYTES + client_id.len() + name.len() + version.len(),
+            expires_ms,
+        }
+    }
+
+    fn values_of(&mut self, kind: NumberKind) -> &mut BTreeMap<Key, f64> {
+        match kind {
+            NumberKind::Gauge => &mut self.gauges,
+            NumberKind::Cumulative | NumberKind::Delta => &mut self.sums,
+        }
+    }
+
     fn write(&self, id: Uuid, values: &BTreeMap<Key, f64>, out: &mut TextWriter) {
         if values.is_empty() {
             return;
@@ -168,7 +213,7 @@ impl ClientSeries {
     }
 }
 
-fn key_of(point: &Point<'_>) -> Key {
+fn key_of(point: &Point<'_, '_>) -> Key {
     let mut attributes = BTreeMap::new();
     let seen = point.for_each_attribute(&mut |name, value| {
         if attributes.len() < MAX_ATTRIBUTES {
@@ -191,6 +236,6 @@ fn label(name: &str) -> String {
 }
 
 /// As much of a text as is kept.
-fn cut(text: &str) -> &str {
+pub(super) fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_TEXT)]
 }

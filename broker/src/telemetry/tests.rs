@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use storage::compression::{Codec, compress};
 use uuid::Uuid;
 
-use super::otlp::{AttributeValue, MalformedMetrics, NumberKind, for_each_point};
-use super::series::MAX_SERIES_OF_CLIENT;
+use super::otlp::{AttributeValue, MAX_RESOURCE_ATTRIBUTES, MalformedMetrics, NumberKind, for_each_point};
+use super::series::{MAX_BYTES, MAX_SERIES, MAX_SERIES_OF_CLIENT};
 use super::{ClientIdentity, ClientTelemetry, MAX_INSTANCES, Push};
 use crate::connection::ConnectionInfo;
 use crate::controller::image::Image;
@@ -298,6 +298,59 @@ fn one_client_cannot_make_series_without_end() {
         .take(&push(5, 0, &metrics_data(&[gauge("m3", 8.0)])), &client(), 0)
         .unwrap();
     assert!(rig.text().contains("} 8\n"));
+}
+
+#[test]
+fn clients_are_remembered_within_the_bounds() {
+    let rig = Rig::new(&[]);
+    let long = ClientIdentity {
+        client_id: "c".repeat(1_000),
+        ..client()
+    };
+    // No numbers, no client.
+    rig.telemetry.take(&push(5, 0, &metrics_data(&[])), &long, 0).unwrap();
+    assert!(rig.telemetry.series.lock().clients.is_empty());
+    let data = metrics_data(&[gauge("m", 1.0)]);
+    for id in 0..MAX_SERIES as u128 + 10 {
+        rig.telemetry.take(&push(10 + id, 0, &data), &long, 0).unwrap();
+    }
+    let series = rig.telemetry.series.lock();
+    assert!(series.bytes <= MAX_BYTES && series.clients.len() <= MAX_SERIES);
+    assert!(series.clients.len() > 10_000);
+    drop(series);
+    assert!(rig.limits.get(Limit::ClientMetrics) > 0);
+    rig.telemetry
+        .take(&push(5, 0, &metrics_data(&[])), &long, 10_000_000)
+        .unwrap();
+    assert_eq!(rig.telemetry.series.lock().bytes, 0);
+}
+
+#[test]
+fn a_large_resource_is_read_once_for_all_its_numbers() {
+    let attributes: Vec<u8> = (0..20_000).flat_map(|_| attribute(1, "k", text("v"))).collect();
+    let points: Vec<u8> = (0..20_000).flat_map(|_| bytes(1, &fixed(4, 0))).collect();
+    let metric = bytes(2, &[bytes(1, b"m"), bytes(5, &points)].concat());
+    let data = bytes(1, &[bytes(1, &attributes), bytes(2, &metric)].concat());
+    let (mut seen, mut most) = (0, 0);
+    for_each_point(&data, &mut |point| {
+        let mut count = 0;
+        point.for_each_attribute(&mut |_, _| count += 1).unwrap();
+        (seen, most) = (seen + 1, most.max(count));
+    })
+    .unwrap();
+    assert_eq!((seen, most), (20_000, MAX_RESOURCE_ATTRIBUTES));
+}
+
+#[test]
+fn subscriptions_that_stay_as_they_are_change_nothing_for_clients() {
+    let subscriptions = [("all", "interval.ms", "1000"), ("all", "metrics", "org.a")];
+    let rig = Rig::new(&subscriptions);
+    rig.ask(5, 0).unwrap();
+    rig.telemetry.set_subscriptions(&image(&subscriptions));
+    assert_eq!(rig.ask(5, 1), Err(ResponseError::ThrottlingQuotaExceeded));
+    rig.telemetry
+        .set_subscriptions(&image(&[("all", "interval.ms", "1000"), ("all", "metrics", "org.b")]));
+    assert_eq!(rig.ask(5, 1).unwrap().metrics, ["org.b"]);
 }
 
 #[test]

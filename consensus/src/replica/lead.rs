@@ -67,7 +67,10 @@ impl Core {
         }
         let log = &mut self.node.mut_store().log;
         let mut check = log.check_producer(header);
-        if matches!(check, Err(LogError::Sequence(SequenceError::TooManyProducers { .. }))) {
+        if let Err(LogError::Sequence(
+            SequenceError::TooManyProducers { .. } | SequenceError::TooManyProducersOnNode { .. },
+        )) = check
+        {
             log.expire_producers(now_ms);
             check = log.check_producer(header);
         }

@@ -1,6 +1,7 @@
 //! What a topic's configuration says about its logs.
 
 use crate::compaction::CompactionConfig;
+use crate::producer_state::{ProducerRoom, ProducerStates};
 
 /// The settings of one log, under Kafka's names. They may change while the log is open.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,15 @@ pub struct LogConfig {
     pub producer_expiration_ms: i64,
     /// How many producers one log remembers; at the bound only expired ones make room.
     pub max_producers: usize,
+    /// What it shares with the node's other logs.
+    pub producer_room: ProducerRoom,
+}
+
+impl LogConfig {
+    /// No producers yet, within the bounds.
+    pub(super) fn no_producers(&self) -> ProducerStates {
+        ProducerStates::new(self.max_producers).in_room(&self.producer_room)
+    }
 }
 
 impl Default for LogConfig {
@@ -46,6 +56,7 @@ impl Default for LogConfig {
             file_delete_delay_ms: 60_000,
             producer_expiration_ms: 86_400_000,
             max_producers: 100_000,
+            producer_room: ProducerRoom::default(),
         }
     }
 }

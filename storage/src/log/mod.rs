@@ -190,7 +190,7 @@ impl Log {
         });
         Log {
             files,
-            producers: ProducerStates::new(config.max_producers),
+            producers: config.no_producers(),
             config,
             reader,
             active: Active::new(segment, now_ms, false),
@@ -221,6 +221,7 @@ impl Log {
     /// Replaces the settings; they act from the next append or retention run on.
     pub fn set_config(&mut self, config: Arc<LogConfig>) {
         self.producers.set_max(config.max_producers);
+        self.producers.set_room(&config.producer_room);
         self.config = config;
     }
 

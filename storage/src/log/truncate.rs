@@ -210,7 +210,7 @@ impl Log {
 
     /// The producers of the batches that the cleaner has kept: the last one of each is among them.
     fn producers_of_cleaned(&self) -> ProducerStates {
-        let mut producers = ProducerStates::new(self.config.max_producers);
+        let mut producers = self.config.no_producers();
         for segment in self.reader.segments.load().iter().filter(|it| it.cleaned().is_some()) {
             let walked = self.walk(segment, 0, segment.size(), |header, _| {
                 producers.record(header, header.max_timestamp);
@@ -225,7 +225,9 @@ impl Log {
     pub(super) fn read_snapshot(&self, offset: i64) -> Result<ProducerStates, String> {
         let path = self.files.path(offset, SNAPSHOT);
         let bytes = crate::disk::read_file(&*self.files.disk, &path).map_err(|error| error.to_string())?;
-        ProducerStates::decode_snapshot(&bytes, self.config.max_producers).map_err(|error| error.to_string())
+        ProducerStates::decode_snapshot(&bytes, self.config.max_producers)
+            .map(|producers| producers.in_room(&self.config.producer_room))
+            .map_err(|error| error.to_string())
     }
 
     pub(super) fn walk(

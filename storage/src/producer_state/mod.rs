@@ -10,6 +10,7 @@
 //! follower and in recovery, [`ProducerStates::record`] notes it. A cut of the log goes back to the newest snapshot at or
 //! below the cut and replays from there.
 
+mod room;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -17,9 +18,11 @@ mod tests;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+pub use room::ProducerRoom;
 pub use snapshot::SnapshotError;
 
 use crate::record_batch::BatchHeader;
+use room::Share;
 
 /// Batches of each producer that are kept to recognise repeats; a Java client has at most this many in flight.
 pub const BATCHES_KEPT: usize = 5;
@@ -77,6 +80,14 @@ pub enum SequenceError {
         /// The producer.
         producer_id: i64,
         /// The limit on producers of one partition.
+        limit: usize,
+    },
+    /// The same, but for what all partitions of the node remember together.
+    #[error("producer {producer_id} is new and {limit} producers are known in all partitions")]
+    TooManyProducersOnNode {
+        /// The producer.
+        producer_id: i64,
+        /// The limit on producers of all partitions.
         limit: usize,
     },
 }
@@ -174,6 +185,7 @@ impl ProducerEntry {
 pub struct ProducerStates {
     producers: BTreeMap<i64, ProducerEntry>,
     max_producers: usize,
+    share: Share,
     /// No producer's last timestamp is below this: spares `expire` the walk where nothing can have expired.
     oldest_timestamp: i64,
 }
@@ -184,7 +196,23 @@ impl ProducerStates {
         Self {
             producers: BTreeMap::new(),
             max_producers,
+            share: Share::of(ProducerRoom::default()),
             oldest_timestamp: i64::MAX,
+        }
+    }
+
+    /// The same, with its producers counted in this room, which bounds those that [`Self::check`] lets in as well.
+    #[must_use]
+    pub fn in_room(mut self, room: &ProducerRoom) -> Self {
+        self.set_room(room);
+        self
+    }
+
+    /// Moves into another room.
+    pub fn set_room(&mut self, room: &ProducerRoom) {
+        if self.share.room() != room {
+            self.share = Share::of(room.clone());
+            self.share.set(self.producers.len());
         }
     }
 
@@ -214,6 +242,12 @@ impl ProducerStates {
                 return Err(SequenceError::TooManyProducers {
                     producer_id,
                     limit: self.max_producers,
+                });
+            }
+            if self.share.room().is_full() {
+                return Err(SequenceError::TooManyProducersOnNode {
+                    producer_id,
+                    limit: self.share.room().max(),
                 });
             }
             return Ok(SequenceCheck::New);
@@ -266,6 +300,9 @@ impl ProducerStates {
         if !header.has_producer() {
             return;
         }
+        if !self.producers.contains_key(&header.producer_id) {
+            self.share.set(self.producers.len() + 1);
+        }
         let entry = self
             .producers
             .entry(header.producer_id)
@@ -315,6 +352,7 @@ impl ProducerStates {
             !expired
         });
         self.oldest_timestamp = oldest;
+        self.share.set(self.producers.len());
         before - self.producers.len()
     }
 
@@ -336,6 +374,7 @@ impl ProducerStates {
                 self.producers.insert(id, entry);
             }
         }
+        self.share.set(self.producers.len());
     }
 
     /// Producers known.
@@ -368,6 +407,7 @@ impl ProducerStates {
     /// Forgets all, as a cut before the oldest snapshot does.
     pub fn clear(&mut self) {
         self.producers.clear();
+        self.share.set(0);
         self.oldest_timestamp = i64::MAX;
     }
 }

@@ -192,6 +192,35 @@ fn a_full_table_refuses_new_producers_only() {
 }
 
 #[test]
+fn logs_share_a_room_and_a_full_one_refuses_new_producers_only() {
+    let room = ProducerRoom::new(3);
+    let mut one = ProducerStates::new(10).in_room(&room);
+    let mut other = ProducerStates::new(10).in_room(&room);
+    one.record(&header(1, 0, 0, 1, 0), 1000);
+    one.record(&header(2, 0, 0, 1, 1), 1000);
+    other.record(&header(1, 0, 0, 1, 0), 5000);
+    one.record(&header(1, 0, 1, 1, 2), 5000);
+    assert!(room.is_full());
+    let refused = Err(SequenceError::TooManyProducersOnNode {
+        producer_id: 3,
+        limit: 3,
+    });
+    assert_eq!(other.check(&header(3, 0, 0, 1, 0)), refused);
+    assert_eq!(other.check(&header(1, 0, 1, 1, 0)), Ok(SequenceCheck::New));
+    // What is in the log is noted all the same.
+    other.record(&header(4, 0, 0, 1, 0), 5000);
+    let copy = other.clone();
+    assert_eq!(room.used(), 6);
+    drop(copy);
+    assert_eq!(one.expire(6000, 3000), 1);
+    assert_eq!(room.used(), 3);
+    other.clear();
+    assert_eq!(other.check(&header(3, 0, 0, 1, 0)), Ok(SequenceCheck::New));
+    let moved = one.in_room(&ProducerRoom::default());
+    assert_eq!((moved.len(), room.used()), (1, 0));
+}
+
+#[test]
 fn the_snapshot_is_kafkas() {
     let mut states = with(&[(0x0102, 3, 40, 10, 500)]);
     states.record_coordinator_epoch(0x0102, 9);

@@ -25,9 +25,10 @@ fn good_clients_do_not_notice_attacks() {
     let only = std::env::var("WEIR_ATTACKS").unwrap_or_default();
     let is_asked = |attack: &&Attack| only.is_empty() || only.split(',').any(|name| name == attack.name);
     let settings = [
-        // So that both are reached within seconds.
+        // So that they are reached within seconds.
         ("weir.max.partitions", "1000"),
         ("weir.max.producer.ids.per.partition", "20000"),
+        ("weir.max.config.bytes", "4000000"),
     ];
     prepare();
     let mut scene = Scene::new(None, &settings, Ledger::default()).unwrap();

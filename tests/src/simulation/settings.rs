@@ -94,6 +94,8 @@ pub(crate) fn controller_settings() -> Settings {
         default_replication_factor: 1,
         delete_topic_enable: true,
         max_partitions: 1_000,
+        max_config_bytes: 1 << 20,
+        max_client_metrics_subscriptions: 100,
         offsets_topic: internal,
         transaction_topic: internal,
         transaction_topic_min_isr: 1,

@@ -135,7 +135,12 @@ async fn a_resource_that_is_named_again_and_again_is_answered_as_long_as_there_i
     assert!(answered > 100, "{answered}");
     assert_eq!(errors.len(), 20_000);
     assert!(errors[answered..].iter().all(|code| *code == 44));
-    let request = of(&vec![(GROUP, "g"); 100_001], Some(&[]));
-    let outcome = node.outcome(ApiKey::DescribeConfigs as i16, 4, &request).await;
-    assert!(matches!(outcome, Outcome::Close(_)), "{outcome:?}");
+    let too_many = [
+        of(&vec![(GROUP, "g"); 100_001], Some(&[])),
+        of(&[(GROUP, "g")], Some(&vec!["key"; 100_000])),
+    ];
+    for request in too_many {
+        let outcome = node.outcome(ApiKey::DescribeConfigs as i16, 4, &request).await;
+        assert!(matches!(outcome, Outcome::Close(_)), "{outcome:?}");
+    }
 }

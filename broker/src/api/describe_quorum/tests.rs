@@ -1,8 +1,9 @@
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
-use kafka_protocol::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
+use kafka_protocol::messages::{ApiKey, DescribeQuorumRequest, DescribeQuorumResponse};
 
 use crate::api::test_node::{NODE_ID, TestNode, name};
+use crate::connection::Outcome;
 
 async fn describe(node: &TestNode, version: i16, topics: &[(&str, &[i32])]) -> DescribeQuorumResponse {
     let topics = topics.iter().map(|(topic, partitions)| {
@@ -54,4 +55,15 @@ async fn anything_else_has_no_quorum() {
         assert_eq!(partitions.count(), topics.iter().map(|(_, it)| it.len()).sum::<usize>());
     }
     assert!(describe(&node, 0, &[]).await.topics.is_empty());
+}
+
+#[tokio::test]
+async fn who_names_too_much_is_disconnected() {
+    let node = TestNode::start(&[]);
+    let topic = TopicData::default()
+        .with_topic_name(name("t"))
+        .with_partitions(vec![PartitionData::default(); 100_000]);
+    let request = DescribeQuorumRequest::default().with_topics(vec![topic]);
+    let outcome = node.outcome(ApiKey::DescribeQuorum as i16, 0, &request).await;
+    assert!(matches!(outcome, Outcome::Close(_)), "{outcome:?}");
 }

@@ -15,6 +15,7 @@ use kafka_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
 
+use super::config_room::ConfigRoom;
 use super::{ApiError, Context, Decision, MAX_RECORDS_PER_OPERATION};
 use crate::controller::image::{Overrides, ResourceType};
 use crate::controller::record::{ConfigRecord, MAX_STRING_LEN, Record};
@@ -60,6 +61,7 @@ pub fn incremental_alter_configs(
             .entry((resource.resource_type, &resource.resource_name))
             .or_default() += 1;
     }
+    let mut room = ConfigRoom::new(context);
     let mut records = Vec::new();
     let mut responses = Vec::with_capacity(request.resources.len());
     for resource in &request.resources {
@@ -68,7 +70,7 @@ pub fn incremental_alter_configs(
                 "The request names this resource more than once.",
             ))
         } else {
-            alter_resource(context, resource)
+            alter_resource(context, &mut room, resource)
         };
         let error = match result {
             Ok(changes) => {
@@ -98,7 +100,11 @@ pub fn incremental_alter_configs(
 }
 
 /// The records that change one resource: one for each property whose value becomes another.
-fn alter_resource(context: &Context<'_>, resource: &AlterConfigsResource) -> Result<Vec<Record>, ApiError> {
+fn alter_resource(
+    context: &Context<'_>,
+    room: &mut ConfigRoom,
+    resource: &AlterConfigsResource,
+) -> Result<Vec<Record>, ApiError> {
     let name = resource.resource_name.as_str();
     check_configs(resource)?;
     let kind = kind_of(resource.resource_type)?;
@@ -110,23 +116,26 @@ fn alter_resource(context: &Context<'_>, resource: &AlterConfigsResource) -> Res
         alter_property(context, kind, config, &mut overrides)?;
     }
     let altered = resource.configs.iter().map(|config| config.name.as_str());
-    change(context, kind, name, &overrides, altered)
+    change(context, room, kind, name, &overrides, altered)
 }
 
 /// The records that give a resource these overrides, if it may have them. `properties`: those that may become others.
 fn change<'a>(
     context: &Context<'_>,
+    room: &mut ConfigRoom,
     kind: ResourceType,
     name: &str,
     overrides: &Overrides,
     properties: impl Iterator<Item = &'a str>,
 ) -> Result<Vec<Record>, ApiError> {
     let current = context.image.overrides(kind, name);
+    room.check(kind, name, current, overrides)?;
     context.configs.validate(kind, name, overrides, current)?;
     if kind == ResourceType::Topic && context.image.topic(name).is_none() {
         let message = format!("Topic '{name}' does not exist.");
         return Err(ApiError::new(ResponseError::UnknownTopicOrPartition, message));
     }
+    room.take(kind, name, current, overrides);
 
     let changed = properties.filter(|property| overrides.get(*property) != current.get(*property));
     Ok(changed
@@ -150,11 +159,12 @@ pub fn alter_configs(context: &Context<'_>, request: &AlterConfigsRequest) -> De
             .entry((resource.resource_type, &resource.resource_name))
             .or_default() += 1;
     }
+    let mut room = ConfigRoom::new(context);
     let mut records = Vec::new();
     let mut errors = Vec::with_capacity(request.resources.len());
     for resource in &request.resources {
         let result = match counts[&(resource.resource_type, resource.resource_name.as_str())] {
-            1 => replace_resource(context, resource),
+            1 => replace_resource(context, &mut room, resource),
             _ => Err(ApiError::invalid_request(
                 "The request names this resource more than once.",
             )),
@@ -182,7 +192,11 @@ pub fn alter_configs(context: &Context<'_>, request: &AlterConfigsRequest) -> De
 }
 
 /// The records that replace all that one resource has.
-fn replace_resource(context: &Context<'_>, resource: &LegacyResource) -> Result<Vec<Record>, ApiError> {
+fn replace_resource(
+    context: &Context<'_>,
+    room: &mut ConfigRoom,
+    resource: &LegacyResource,
+) -> Result<Vec<Record>, ApiError> {
     let name = resource.resource_name.as_str();
     let mut overrides = Overrides::new();
     for config in &resource.configs {
@@ -203,7 +217,7 @@ fn replace_resource(context: &Context<'_>, resource: &LegacyResource) -> Result<
     check_resource_name(context, kind, name)?;
     let current = context.image.overrides(kind, name);
     let properties: BTreeSet<&str> = current.keys().chain(overrides.keys()).map(String::as_str).collect();
-    change(context, kind, name, &overrides, properties.into_iter())
+    change(context, room, kind, name, &overrides, properties.into_iter())
 }
 
 fn kind_of(code: i8) -> Result<ResourceType, ApiError> {

@@ -57,10 +57,8 @@ fn reassign(
     may_change_factor: bool,
 ) -> Result<(), ApiError> {
     let index = target.partition_index;
-    let unknown = || {
-        let message = format!("There is no partition {topic}-{index}.");
-        ApiError::new(ResponseError::UnknownTopicOrPartition, message)
-    };
+    // Its name may be as long as a request, and stand at each of its partitions.
+    let unknown = || ApiError::new(ResponseError::UnknownTopicOrPartition, "There is no such partition.");
     let partition = image
         .topic(topic)
         .and_then(|topic| topic.partition(index))

@@ -11,6 +11,7 @@ use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use super::assignment::limited_partitions;
+use super::config_room::ConfigRoom;
 use super::create_topics::create_topic;
 use super::{ApiError, Context, Decision, InternalTopicSettings, MAX_RECORDS_PER_OPERATION, TopicIds};
 use crate::controller::topic_name::{CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC};
@@ -36,6 +37,7 @@ pub fn auto_create_topics<'n>(
 ) -> Decision<Vec<CreatedTopic>> {
     let mut ids = TopicIds::new(context.image, new_topic_id);
     let mut records = Vec::new();
+    let mut room = ConfigRoom::new(context);
     let mut partitions = limited_partitions(context.image);
     let mut seen = BTreeSet::new();
     let mut topics = Vec::new();
@@ -45,7 +47,7 @@ pub fn auto_create_topics<'n>(
         }
         let result = match context.image.topic(name) {
             Some(_) => Ok(()),
-            None => create_topic(context, &topic(context, name), partitions, &mut ids).and_then(|created| {
+            None => create_topic(context, &topic(context, name), partitions, &mut room, &mut ids).and_then(|created| {
                 if records.len() + created.records.len() > MAX_RECORDS_PER_OPERATION {
                     return Err(ApiError::too_many_records());
                 }

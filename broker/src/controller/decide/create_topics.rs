@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::alter_configs::check_lengths;
 use super::assignment::{check_room, limited_partitions, manual, place};
+use super::config_room::ConfigRoom;
 use super::{ApiError, Context, Decision, MAX_PARTITIONS_PER_OPERATION, MAX_RECORDS_PER_OPERATION, TopicIds};
 use crate::controller::image::{Overrides, Partition, ResourceType};
 use crate::controller::record::{ConfigRecord, Record, TopicRecord};
@@ -31,6 +32,7 @@ pub fn create_topics(
     }
     let mut ids = TopicIds::new(context.image, new_topic_id);
     let mut records = Vec::new();
+    let mut room = ConfigRoom::new(context);
     let mut partitions = limited_partitions(context.image);
     let mut results = Vec::with_capacity(counts.len());
     let too_large = partitions_asked(context, request) > MAX_PARTITIONS_PER_OPERATION;
@@ -46,7 +48,7 @@ pub fn create_topics(
                 "The request names this topic more than once.",
             ))
         } else {
-            create_topic(context, topic, partitions, &mut ids)
+            create_topic(context, topic, partitions, &mut room, &mut ids)
         };
         results.push(match result {
             Ok(created) => {
@@ -102,19 +104,24 @@ pub(super) fn create_topic(
     context: &Context<'_>,
     topic: &CreatableTopic,
     existing: usize,
+    room: &mut ConfigRoom,
     ids: &mut TopicIds<'_>,
 ) -> Result<NewTopic, ApiError> {
     let name = topic.name.as_str();
     check_name(context, name)?;
-    let overrides = overrides_of(&topic.configs)?;
-    context
-        .configs
-        .validate(ResourceType::Topic, name, &overrides, &Overrides::new())?;
+    let (overrides, none) = (overrides_of(&topic.configs)?, Overrides::new());
+    // The brokers' own topics are made whatever others have taken.
+    let is_limited = !is_internal_topic(name);
+    if is_limited {
+        room.check(ResourceType::Topic, name, &none, &overrides)?;
+    }
+    context.configs.validate(ResourceType::Topic, name, &overrides, &none)?;
 
     let topic_id = ids.next()?;
     let partitions = partitions_of(context, topic, topic_id)?;
     let limited = if is_internal_topic(name) { 0 } else { partitions.len() };
     check_room(existing, limited, context.settings.max_partitions)?;
+    room.take(ResourceType::Topic, name, &none, &overrides);
 
     let mut records = vec![Record::Topic(TopicRecord {
         name: name.to_owned(),

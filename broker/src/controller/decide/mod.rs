@@ -11,6 +11,7 @@ mod alter_configs;
 mod alter_partition_reassignments;
 mod assignment;
 mod auto_create;
+mod config_room;
 mod config_schema;
 mod create_partitions;
 mod create_topics;

@@ -13,6 +13,10 @@ pub struct Settings {
     pub delete_topic_enable: bool,
     /// `weir.max.partitions`: partitions that may exist at once; more are refused with error 37.
     pub max_partitions: usize,
+    /// `weir.max.config.bytes`: what the configuration of all resources may take in memory.
+    pub max_config_bytes: usize,
+    /// `weir.max.client.metrics.subscriptions`.
+    pub max_client_metrics_subscriptions: usize,
     /// `offsets.topic.num.partitions`, `.replication.factor`, `.segment.bytes`.
     pub offsets_topic: InternalTopicSettings,
     /// `transaction.state.log.num.partitions`, `.replication.factor`, `.segment.bytes`.

@@ -2,6 +2,7 @@
 //!
 //! Each partition's Raft group elects its leader by itself: a request finds the leader it asks for, or none that can be
 //! elected. So there is nothing to be written, and this is an answer read from the image and the leaders of the moment.
+//! A message stands at each partition that is named: none repeats the topic's name, which may be as long as a request.
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
@@ -56,7 +57,7 @@ fn elect_leader(view: &View<'_>, election: i8, topic: &str, index: i32) -> Parti
     let (error, message) = match found {
         None => (
             ResponseError::UnknownTopicOrPartition,
-            format!("There is no partition {topic}-{index}."),
+            "There is no such partition.".to_owned(),
         ),
         Some((topic, partition)) => {
             let leader = view.leader(topic, index, partition).leader;

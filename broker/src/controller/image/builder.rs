@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::config::{override_bytes, resource_bytes};
 use super::topic::collision_key;
 use super::{Broker, Image, Overrides, Partition, ResourceType, Topic};
 use crate::controller::record::{ConfigRecord, PartitionRecord, ProducerIdsRecord, Record, TopicRecord};
@@ -210,15 +211,24 @@ impl ImageBuilder {
         let Some(value) = &record.value else {
             if self.image.overrides(kind, resource).contains_key(&record.name) {
                 let overrides = self.overrides_mut(kind, resource);
-                overrides.remove(&record.name);
-                if overrides.is_empty() {
+                let removed = overrides.remove(&record.name);
+                let is_empty = overrides.is_empty();
+                self.image.config_bytes -= removed.map_or(0, |value| override_bytes(&record.name, &value));
+                if is_empty {
                     self.remove_resource(kind, resource);
                 }
             }
             return Ok(());
         };
-        self.overrides_mut(kind, resource)
-            .insert(record.name.clone(), value.clone());
+        let overrides = self.overrides_mut(kind, resource);
+        let is_first = overrides.is_empty();
+        let replaced = overrides.insert(record.name.clone(), value.clone());
+        let bytes = &mut self.image.config_bytes;
+        *bytes += override_bytes(&record.name, value);
+        *bytes -= replaced.map_or(0, |value| override_bytes(&record.name, &value));
+        if is_first {
+            *bytes += resource_bytes(resource);
+        }
         Ok(())
     }
 
@@ -230,7 +240,10 @@ impl ImageBuilder {
 
     fn remove_resource(&mut self, kind: ResourceType, resource: &str) {
         if let Some(resources) = self.image.configs.get_mut(&kind) {
-            resources.remove(resource);
+            if let Some(removed) = resources.remove(resource) {
+                let of_overrides = removed.iter().map(|(name, value)| override_bytes(name, value));
+                self.image.config_bytes -= resource_bytes(resource) + of_overrides.sum::<usize>();
+            }
             if resources.is_empty() {
                 self.image.configs.remove(&kind);
             }

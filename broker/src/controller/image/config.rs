@@ -6,6 +6,28 @@ use std::fmt;
 /// The values that were set on a resource, by property name.
 pub type Overrides = BTreeMap<String, String>;
 
+/// About the bytes that a resource with overrides takes in memory, beside its name: the map of them.
+const RESOURCE_BYTES: usize = 600;
+/// The same for one override beside its texts.
+const OVERRIDE_BYTES: usize = 64;
+
+/// What the overrides of a resource take in memory, about; nothing where it has none.
+pub fn config_bytes(resource: &str, overrides: &Overrides) -> usize {
+    let all = overrides.iter().map(|(name, value)| override_bytes(name, value));
+    match overrides.is_empty() {
+        true => 0,
+        false => resource_bytes(resource) + all.sum::<usize>(),
+    }
+}
+
+pub(super) fn resource_bytes(resource: &str) -> usize {
+    RESOURCE_BYTES + resource.len()
+}
+
+pub(super) fn override_bytes(name: &str, value: &str) -> usize {
+    OVERRIDE_BYTES + name.len() + value.len()
+}
+
 /// A kind of resource whose configuration is kept in the metadata, with Kafka's numbers (`ConfigResource.Type`).
 /// Broker loggers (8) are not among them: they are a broker's own, and forgotten when it stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

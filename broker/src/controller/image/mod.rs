@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 pub use broker::Broker;
 pub use builder::{ImageBuilder, ImageError};
-pub use config::{ConfigResource, Overrides, ResourceType};
+pub use config::{ConfigResource, Overrides, ResourceType, config_bytes};
 pub use topic::{Partition, Topic};
 
 use shared_map::SharedMap;
@@ -42,6 +42,8 @@ pub struct Image {
     /// Names that hold a `.` or `_`, by the name with every `.` replaced: they would share the names of metrics.
     colliding_names: SharedMap<String, Vec<Arc<str>>>,
     configs: BTreeMap<ResourceType, Resources>,
+    /// What they take: the sum of [`config_bytes`].
+    config_bytes: usize,
     brokers: Arc<BTreeMap<i32, Broker>>,
     features: Arc<BTreeMap<String, i16>>,
     next_producer_id: i64,
@@ -60,6 +62,7 @@ impl Image {
             ids_by_name: SharedMap::default(),
             colliding_names: SharedMap::default(),
             configs: BTreeMap::new(),
+            config_bytes: 0,
             brokers: Arc::default(),
             features: Arc::default(),
             next_producer_id: 0,
@@ -127,6 +130,22 @@ impl Image {
     pub fn resources(&self, kind: ResourceType) -> impl Iterator<Item = (&str, &Overrides)> {
         let resources = self.configs.get(&kind).into_iter().flat_map(SharedMap::iter);
         resources.map(|(name, overrides)| (&**name, &**overrides))
+    }
+
+    /// How many resources of a kind have overrides.
+    pub fn resource_count(&self, kind: ResourceType) -> usize {
+        self.configs.get(&kind).map_or(0, SharedMap::len)
+    }
+
+    /// What the overrides of all resources take in memory, about: the sum of [`config_bytes`].
+    pub fn config_bytes(&self) -> usize {
+        self.config_bytes
+    }
+
+    /// Whether all resources have the overrides that they have in the other image. Takes no time where nothing changed
+    /// between the two.
+    pub fn is_configured_as(&self, other: &Image) -> bool {
+        self.configs == other.configs
     }
 
     /// The broker with that `node.id`.

@@ -27,7 +27,7 @@ fn an_offset_is_shown_and_its_commit_answered_once_it_is_in_the_log() {
 #[test]
 fn offsets_that_need_more_memory_than_there_is_are_refused_and_those_that_replace_go_on() {
     let mut harness = Harness::with_config(GroupConfig {
-        offset_memory: OffsetMemory::new(500),
+        offset_memory: OffsetMemory::new(700),
         ..GroupConfig::default()
     });
     let mut commit = |topic: &str, offset: i64| {
@@ -281,6 +281,26 @@ fn delete_request(topic: &str) -> OffsetDeleteRequest {
     OffsetDeleteRequest::default()
         .with_group_id(text(GROUP).into())
         .with_topics(vec![topic])
+}
+
+#[test]
+fn names_of_groups_count_with_their_offsets() {
+    let mut harness = Harness::with_config(GroupConfig {
+        offset_memory: OffsetMemory::new(100_000),
+        ..GroupConfig::default()
+    });
+    let long = |number: usize| format!("{number}{}", "x".repeat(30_000));
+    let commit_to = |harness: &mut Harness, group: &str| {
+        let request = Harness::commit_request("", -1, &[("t", 0, 1)]).with_group_id(text(group).into());
+        let token = harness.send_commit(&request);
+        harness.committed(token)
+    };
+    assert_eq!(commit_to(&mut harness, &long(1)), 0);
+    let refused = code(ResponseError::PolicyViolation);
+    assert_eq!(commit_to(&mut harness, &long(2)), refused);
+    // Short names have room, and who is known goes on.
+    assert_eq!(commit_to(&mut harness, "short"), 0);
+    assert_eq!(commit_to(&mut harness, &long(1)), 0);
 }
 
 #[test]

@@ -31,7 +31,6 @@ use crate::disk::read_file;
 use crate::journal::{GroupState, SyncedMark};
 use crate::leader_epochs::LeaderEpochs;
 use crate::planted::{Bug, is_planted};
-use crate::producer_state::ProducerStates;
 use crate::record_batch::BatchHeader;
 pub use damaged::still_damaged;
 pub(super) use tail::{Fault, read_batch};
@@ -435,7 +434,7 @@ impl Recovery<'_> {
                 .set_durable_snapshot(log.snapshots.last().copied().unwrap_or(0));
         }
         if is_planted(Bug::DedupeStateLostAtRestart) {
-            log.producers = ProducerStates::new(self.config.max_producers);
+            log.producers = self.config.no_producers();
         }
         if self.stop != StopKind::Clean {
             self.flush_length(&mut log)?;

@@ -6,6 +6,7 @@ mod reading;
 mod records;
 mod sizes;
 mod state;
+mod telemetry;
 
 use std::io;
 use std::net::SocketAddr;
@@ -75,7 +76,16 @@ pub const ATTACKS: &[Attack] = &[
     ),
     attack("commits", 4, state::commits, &[]),
     attack("names", 4, state::names, &["fixed.request.fields"]),
-    attack("configurations", 2, state::configurations, &[]),
+    attack("group names", 4, state::group_names, &[]),
+    attack("names at partitions", 4, state::names_at_partitions, &[]),
+    attack(
+        "subscriptions",
+        2,
+        telemetry::subscriptions,
+        &["weir.max.client.metrics.subscriptions"],
+    ),
+    attack("pushes", 4, telemetry::pushes, &[]),
+    attack("configurations", 2, state::configurations, &["weir.max.config.bytes"]),
     attack("topics", 2, state::topics, &["weir.max.partitions"]),
     attack("connections", 4, connections::open_and_close, &[]),
     attack("idle connections", 4, connections::idle, &[]),

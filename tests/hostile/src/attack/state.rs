@@ -105,6 +105,42 @@ pub(super) fn commits(target: &Target<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// Offsets of ever new groups with long names.
+pub(super) fn group_names(target: &Target<'_>) -> io::Result<()> {
+    let mut client = target.open()?;
+    find_coordinator(&mut client)?;
+    let partition = [&0_i32.to_be_bytes()[..], &5_i64.to_be_bytes(), &text("")].concat();
+    let topic = [text(TOPIC), array([partition])].concat();
+    while target.goes_on() {
+        let group = format!("{}-{}", target.number(), "g".repeat(30_000));
+        // OffsetCommit 2, without a member.
+        let body = [
+            &text(&group)[..],
+            &(-1_i32).to_be_bytes(),
+            &text(""),
+            &(-1_i64).to_be_bytes(),
+            &array([topic.clone()]),
+        ];
+        client.request(ApiKey::OffsetCommit, 2, &body.concat())?;
+        client.answer_late(|| target.goes_on())?;
+    }
+    Ok(())
+}
+
+/// One long name, and as many partitions as may be named: a message at each would repeat it.
+pub(super) fn names_at_partitions(target: &Target<'_>) -> io::Result<()> {
+    let mut client = target.open()?;
+    let partitions = array((0..99_000_i32).map(|index| index.to_be_bytes().to_vec()));
+    let topic = [text(&"n".repeat(30_000)), partitions].concat();
+    // ElectLeaders 1.
+    let body = [&[0][..], &array([topic]), &30_000_i32.to_be_bytes()].concat();
+    while target.goes_on() {
+        client.request(ApiKey::ElectLeaders, 1, &body)?;
+        client.answer_late(|| target.goes_on())?;
+    }
+    Ok(())
+}
+
 /// Requests that name far more than there is.
 pub(super) fn names(target: &Target<'_>) -> io::Result<()> {
     const MANY: usize = 99_000;

@@ -1,10 +1,10 @@
 use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
-use kafka_protocol::messages::{CreateTopicsRequest, IncrementalAlterConfigsRequest};
+use kafka_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest, IncrementalAlterConfigsRequest};
 use kafka_protocol::protocol::StrBytes;
 
-use crate::controller::decide::{create_topics, incremental_alter_configs};
+use crate::controller::decide::{create_topics, delete_topics, incremental_alter_configs};
 use crate::controller::fixture::{Cluster, config, topic};
-use crate::controller::image::ResourceType;
+use crate::controller::image::{ResourceType, config_bytes};
 
 const SET: i8 = 0;
 const DELETE: i8 = 1;
@@ -41,6 +41,68 @@ fn codes(cluster: &mut Cluster, resources: Vec<AlterConfigsResource>) -> Vec<i16
 
 fn value(cluster: &Cluster, kind: ResourceType, resource: &str, name: &str) -> Option<String> {
     cluster.image.overrides(kind, resource).get(name).cloned()
+}
+
+/// What all resources take, counted anew.
+fn counted(cluster: &Cluster) -> usize {
+    let kinds = [
+        ResourceType::Topic,
+        ResourceType::Broker,
+        ResourceType::ClientMetrics,
+        ResourceType::Group,
+    ];
+    let resources = kinds.into_iter().flat_map(|kind| cluster.image.resources(kind));
+    resources.map(|(name, overrides)| config_bytes(name, overrides)).sum()
+}
+
+#[test]
+fn configuration_has_a_bound_in_bytes() {
+    const GROUP: i8 = 32;
+    let mut cluster = cluster();
+    let value = "x".repeat(30_000);
+    let set = |name: &str| resource(GROUP, name, &[("compression.type", SET, Some(&value))]);
+    let before = cluster.image.config_bytes();
+    // 1 MiB is the limit here. What is refused in a request takes nothing from what follows.
+    let names: Vec<String> = (0..40).map(|number| format!("g{number}")).collect();
+    let answered = codes(&mut cluster, names.iter().map(|name| set(name)).collect());
+    let taken = answered.iter().filter(|code| **code == 0).count();
+    assert!((30..36).contains(&taken), "{answered:?}");
+    assert!(answered[..taken].iter().all(|code| *code == 0) && answered[taken..].iter().all(|code| *code == 44));
+    assert_eq!(cluster.image.config_bytes(), counted(&cluster));
+    assert!(cluster.image.config_bytes() <= cluster.settings.max_config_bytes);
+    // Small ones, and those that need no more, go on; a new topic has no room for much either.
+    let small = resource(GROUP, "g0", &[("compression.type", SET, Some("y"))]);
+    assert_eq!(
+        codes(&mut cluster, vec![set("g1"), small, set("g39"), set("new")]),
+        [0, 0, 0, 44]
+    );
+    let topic = topic("c", 1, 1).with_configs(vec![config("segment.bytes", Some(&value))]);
+    let request = CreateTopicsRequest::default().with_topics(vec![topic]);
+    let response = cluster.decide(|context, ids| create_topics(context, &request, ids));
+    assert_eq!(response.topics[0].error_code, 44);
+    let delete = |name: &String| resource(GROUP, name, &[("compression.type", DELETE, None)]);
+    codes(&mut cluster, names.iter().map(delete).collect());
+    assert_eq!((cluster.image.config_bytes(), counted(&cluster)), (before, before));
+    let response = cluster.decide(|context, ids| create_topics(context, &request, ids));
+    assert_eq!(response.topics[0].error_code, 0);
+    let deleted = DeleteTopicsRequest::default().with_topic_names(vec![response.topics[0].name.clone()]);
+    cluster.decide(|context, _| delete_topics(context, &deleted, 5));
+    assert_eq!(cluster.image.config_bytes(), before);
+}
+
+#[test]
+fn subscriptions_to_client_metrics_have_a_bound() {
+    const CLIENT_METRICS: i8 = 16;
+    let mut cluster = cluster();
+    let set = |name: &str, value: &str| resource(CLIENT_METRICS, name, &[("retention.ms", SET, Some(value))]);
+    assert_eq!(codes(&mut cluster, vec![set("a", "1"), set("b", "1")]), [0, 0]);
+    assert_eq!(codes(&mut cluster, vec![set("c", "1"), set("d", "1")]), [0, 44]);
+    // To read one takes long: no more are read at once either.
+    let again = ["a", "b", "c", "x"].map(|name| set(name, "wrong"));
+    assert_eq!(codes(&mut cluster, again.into()), [40, 40, 40, 44]);
+    let delete = resource(CLIENT_METRICS, "a", &[("retention.ms", DELETE, None)]);
+    assert_eq!(codes(&mut cluster, vec![delete, set("d", "1")]), [0, 0]);
+    assert_eq!(cluster.image.config_bytes(), counted(&cluster));
 }
 
 #[test]
