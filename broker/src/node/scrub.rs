@@ -83,12 +83,14 @@ impl Node {
         } else {
             synced
         };
-        // Damage in a segment that the cleaner replaces, or retention removes, meanwhile is none of the log's.
-        let _no_replacement = self.changing_segments.lock();
         match round.at.step(reader, limit, budget) {
             Ok(Scrubbed::More(bytes)) => (bytes, false),
             Ok(Scrubbed::End(bytes)) => (bytes, true),
             Ok(Scrubbed::Damaged(damage, end)) => {
+                let _no_replacement = self.changing_segments.lock();
+                if !round.at.is_current(reader) {
+                    return (0, false);
+                }
                 self.scrub_counters.damages.fetch_add(1, Ordering::Relaxed);
                 partition.quarantine(damage, end);
                 (0, true)

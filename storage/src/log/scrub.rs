@@ -88,7 +88,8 @@ impl Scrub {
             if segment.base_offset() == limit.segment_base && segment.cleaned().is_none() {
                 return Ok(Scrubbed::End(bytes));
             }
-            let (Some(following), Some((_, place))) = (following, self.at.take()) else {
+            let place = self.at.as_ref().map(|(_, place)| *place);
+            let (Some(following), Some(place)) = (following, place) else {
                 return Ok(Scrubbed::End(bytes));
             };
             if let Some(reason) = place.end(segment, following) {
@@ -114,12 +115,21 @@ impl Scrub {
                 };
                 return Ok(Scrubbed::Damaged(damage(&path, at, reason), at));
             }
+            self.at = None;
             self.next = LogPosition {
                 offset: following,
                 segment_base: segment.base_offset() + 1,
                 position: 0,
             };
         }
+    }
+
+    /// Whether the segment in which the last step ended is still the log's. Damage in one that was replaced, or removed,
+    /// meanwhile is none of the log's: another step goes on from there.
+    pub fn is_current(&self, reader: &LogReader) -> bool {
+        let segments = reader.segments();
+        let is_there = |current: &Arc<Segment>| segments.iter().any(|segment| Arc::ptr_eq(segment, current));
+        self.at.as_ref().is_none_or(|(current, _)| is_there(current))
     }
 
     /// The place of the segment in which it goes on. One that was replaced meanwhile is read from its beginning; what was

@@ -95,6 +95,29 @@ fn a_reader_at_a_segment_that_has_expired_or_was_cut_makes_no_files() {
 }
 
 #[test]
+fn damage_in_a_segment_that_has_gone_is_none_of_the_logs() {
+    let mut world = World::new(4, 1 << 20);
+    world.append_many(80);
+    world.append_many(80);
+    let first = world
+        .scenario
+        .path(world.scenario.log.reader().segments()[0].base_offset(), LOG);
+    world.scenario.disk.flip_bit(&first, 70, 3).expect("there");
+    world.scenario.disk.drop_cache();
+    let reader = world.scenario.log.reader().clone();
+    let mut scrub = Scrub::default();
+    let seen = scrub.step(&reader, reader.high_watermark(), 1 << 20).expect("readable");
+    assert!(
+        matches!(seen, Scrubbed::Damaged(..)) && scrub.is_current(&reader),
+        "{seen:?}"
+    );
+    world.expire_half();
+    assert!(!scrub.is_current(&reader));
+    let seen = scrub.step(&reader, reader.high_watermark(), 1 << 20).expect("readable");
+    assert!(matches!(seen, Scrubbed::End(bytes) if bytes > 0), "{seen:?}");
+}
+
+#[test]
 fn two_replacements_of_a_segment_wait_for_their_removal_apart() {
     let mut world = World::new(2, 1 << 20);
     let mut waiting: BTreeMap<String, Vec<u8>> = BTreeMap::new();
