@@ -75,7 +75,8 @@ pub const ATTACKS: &[Attack] = &[
         &["weir.max.group.memory.bytes", "weir.max.member.metadata.bytes"],
     ),
     attack("commits", 4, state::commits, &[]),
-    attack("names", 4, state::names, &["fixed.request.fields"]),
+    attack("names", 4, state::names, &[]),
+    attack("empty names", 4, state::empty_names, &["fixed.request.fields"]),
     attack("group names", 4, state::group_names, &[]),
     attack("names at partitions", 4, state::names_at_partitions, &[]),
     attack(
