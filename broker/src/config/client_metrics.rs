@@ -122,17 +122,15 @@ fn patterns(text: &str) -> Result<Vec<(ClientField, Regex)>, ConfigError> {
         invalid(MATCH, text, InvalidValue::Malformed { expected })
     };
     let mut patterns: Vec<(ClientField, Regex)> = Vec::new();
-    let mut count = 0;
-    for element in elements(text) {
+    for (place, element) in elements(text).enumerate() {
         let Some((name, pattern)) = element.split_once('=') else {
             return Err(malformed());
         };
         let field = ClientField::from_name(name.trim()).ok_or_else(malformed)?;
         let pattern = pattern.trim();
-        if pattern.is_empty() || pattern.contains('=') || pattern.len() > MAX_PATTERN_LEN || count == MAX_PATTERNS {
+        if pattern.is_empty() || pattern.contains('=') || pattern.len() > MAX_PATTERN_LEN || place == MAX_PATTERNS {
             return Err(malformed());
         }
-        count += 1;
         // Without Unicode some that Java knows are none, such as \p{L}.
         let regex = compile(pattern, false)
             .or_else(|_| compile(pattern, true))
