@@ -4,9 +4,13 @@
 //! record with the largest timestamp (KIP-734), −4 earliest local (KIP-405), −5 latest tiered, −6 earliest pending upload.
 //! Nothing is tiered here, so −4 is the log start and −5 and −6 answer offset −1 without an error, as Kafka does. One that
 //! is newer than the request's version: UNSUPPORTED_VERSION. A partition that is named twice: INVALID_REQUEST, once.
+//!
+//! What was answered with acks=1 is below the high watermark only when it is synced. Who asks for the end then is answered
+//! after that, at most [`SYNC_TIMEOUT`] later, so that a client finds what it has written, as in Kafka with one replica.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
@@ -23,6 +27,9 @@ use crate::wire::codec_gaps::list_offsets;
 /// From this version on the answer has the leader epoch.
 const LEADER_EPOCH_FROM: i16 = 4;
 
+/// How long an answer waits for records that are written and not synced.
+const SYNC_TIMEOUT: Duration = Duration::from_secs(1);
+
 const READ_UNCOMMITTED: i8 = 0;
 const READ_COMMITTED: i8 = 1;
 
@@ -38,21 +45,48 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         Ok(body) => body,
         Err(error) => return error.into(),
     };
+    let unsynced = unsynced(context, &body);
     // A look-up by time reads from the disk: not on the connection's task.
-    let by_time = body
-        .topics
-        .iter()
-        .flat_map(|topic| &topic.partitions)
-        .any(needs_reading);
+    let by_time = asked(&body).any(|(_, asked)| needs_reading(asked));
     let context = context.clone();
-    if !by_time {
+    if !by_time && unsynced.is_empty() {
         return answer(&context, &request, body);
     }
     Outcome::later(async move {
+        let synced = async {
+            for (partition, end) in unsynced {
+                // One that fails meanwhile is answered as it is.
+                let _ = partition.committed(end).await;
+            }
+        };
+        let _ = tokio::time::timeout(SYNC_TIMEOUT, synced).await;
+        if !by_time {
+            return answer(&context, &request, body);
+        }
         let work = tokio::task::spawn_blocking(move || answer(&context, &request, body));
         work.await
             .unwrap_or_else(|error| Outcome::Close(error.to_string().into()))
     })
+}
+
+fn asked(request: &ListOffsetsRequest) -> impl Iterator<Item = (&str, &ListOffsetsPartition)> {
+    request.topics.iter().flat_map(|topic| {
+        let partitions = topic.partitions.iter();
+        partitions.map(|asked| (topic.name.as_str(), asked))
+    })
+}
+
+/// The partitions whose end is asked for and is not synced, each with its end.
+fn unsynced(context: &Context, request: &ListOffsetsRequest) -> Vec<(Arc<Partition>, i64)> {
+    let of_end = asked(request).filter(|(_, asked)| asked.timestamp == LATEST || needs_reading(asked));
+    let partitions = of_end.filter_map(|(topic, asked)| {
+        let partition = context.node.topics().partition(topic, asked.partition_index)?;
+        let end = partition.reader().end_offset();
+        let is_synced = partition.reader().high_watermark().offset >= end;
+        (!is_synced && partition.out_of_service().is_none()).then_some((Arc::as_ptr(&partition), (partition, end)))
+    });
+    let partitions: HashMap<_, _> = partitions.collect();
+    partitions.into_values().collect()
 }
 
 fn needs_reading(partition: &ListOffsetsPartition) -> bool {
@@ -95,10 +129,7 @@ fn answer(context: &Context, request: &Request, body: ListOffsetsRequest) -> Out
 
 /// The partitions that a request names more than once.
 fn repeated(request: &ListOffsetsRequest) -> HashSet<(&str, i32)> {
-    let keys = request.topics.iter().flat_map(|topic| {
-        let partitions = topic.partitions.iter();
-        partitions.map(|asked| (topic.name.as_str(), asked.partition_index))
-    });
+    let keys = asked(request).map(|(topic, asked)| (topic, asked.partition_index));
     let mut seen = HashSet::new();
     keys.filter(|key| !seen.insert(*key)).collect()
 }

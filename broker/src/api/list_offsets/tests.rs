@@ -1,7 +1,9 @@
+use std::time::{Duration, Instant};
+
 use kafka_protocol::messages::ListOffsetsRequest;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 
-use super::is_supported;
+use super::{SYNC_TIMEOUT, is_supported};
 use crate::api::test_node::{TestNode, batch, name};
 
 fn request(asked: &[(&str, i32, i64)]) -> ListOffsetsRequest {
@@ -95,4 +97,28 @@ async fn what_kafka_refuses_is_refused() {
         let asked = request(&[("a", 0, -1), ("a", 1, -1)]).with_isolation_level(level);
         assert_eq!(answers(&node, 7, &asked).await, [(a(), 0, -1, -1), (a(), 1, -1, -1)]);
     }
+}
+
+#[tokio::test]
+async fn the_end_has_what_was_written_before_it_was_asked_for() {
+    let mut node = TestNode::start(&[]);
+    node.create_topic("t", 1, &[]).await;
+    let partition = node.context.node.topics().partition("t", 0).unwrap();
+    node.stop_flusher();
+    node.context.node.append(&partition, &batch(b"v")).unwrap();
+    assert_eq!(partition.reader().high_watermark().offset, 0);
+    let began = Instant::now();
+    let asked = request(&[("t", 0, -1)]);
+    let synced = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        node.context.node.flush_pass();
+    };
+    let (found, _) = tokio::join!(answers(&node, 7, &asked), synced);
+    assert_eq!(found, [("t".to_owned(), 0, 0, 1)]);
+    assert!(began.elapsed() < SYNC_TIMEOUT, "it did not wait for longer");
+    // Where the sync does not come it is answered all the same; and who asks for the beginning need not wait.
+    node.context.node.append(&partition, &batch(b"v")).unwrap();
+    assert_eq!(answers(&node, 7, &request(&[("t", 0, -2)])).await[0].3, 0);
+    assert_eq!(answers(&node, 7, &asked).await[0].3, 1);
+    assert!(began.elapsed() > SYNC_TIMEOUT);
 }
