@@ -129,13 +129,15 @@ final class ToolClientScenes {
         scene.run(CONSOLE_CONSUMER, "--topic", topic, "--group", group, "--from-beginning", "--max-messages", "7",
                 "--command-property", "client.id=reader", "--command-property", "enable.auto.commit=true", "--command-property",
                 "auto.commit.interval.ms=3600000").says("value 6 of 0");
-        int partition = Math.floorMod(group.hashCode(), OFFSETS_PARTITIONS);
+        // As brokers choose it: not the remainder that is never negative, but that of the absolute value.
+        int partition = Math.abs(group.hashCode()) % OFFSETS_PARTITIONS;
         // Up to where it ends now; a consumer that ends when nothing has come for a while may end before the first record.
         long count = records("__consumer_offsets", partition);
         for (String formatter : new String[] {"OffsetsMessageFormatter", "GroupMetadataMessageFormatter"}) {
             scene.run(CONSOLE_CONSUMER, "--topic", "__consumer_offsets", "--partition", "" + partition, "--offset",
                     "earliest", "--max-messages", "" + count, "--formatter", "org.apache.kafka.tools.consumer." + formatter)
                     .mask("--partition \\d", "--partition <n>").mask("--max-messages \\d+", "--max-messages <n>")
+                    .mask("Processed a total of \\d+", "Processed a total of <n>")
                     .mask("\"(topicId|subscription|assignment)\":\"[^\"]*\"", "\"$1\":\"<bytes>\"")
                     .split("(?=\\{\"key\":)|(?=<time> ERROR)", "\"type\"").only("p-internal").says("p-internal.*(\"offset\":7|range)");
         }
