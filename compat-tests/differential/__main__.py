@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import brokers, paths
@@ -13,7 +14,8 @@ from harness.process import Failure
 from harness.suites import remove
 
 from . import aged, coverage, differences, random_sequences, runner, schema, sequences, show
-from .sequence import ALL, Sequence
+from .connection import Exchange
+from .sequence import ALL, Instance, Sequence
 
 
 def main() -> int:
@@ -26,18 +28,25 @@ def main() -> int:
     brokers.Weir.binary = options.weir.resolve()
     paths.RUNS.mkdir(parents=True, exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix="differential-", dir=paths.RUNS))
-    settings = brokers.PROFILES["differential"]
+    whole = _Whole()
     try:
-        with brokers.Kafka(directory / "kafka", settings) as kafka, brokers.Weir(directory / "weir", settings) as weir:
-            if any(sequence.aged for sequence in _chosen(options)):
-                _age([kafka, weir])
-            code = _run(options, kafka.bootstrap, weir.bootstrap)
-            # Thousands of partitions take a long time to close, and nobody looks at them again.
-            kafka.kill()
-            weir.kill()
+        for profile in runner.PROFILES:
+            wanted = _chosen(options, profile)
+            if not wanted and not (options.random and profile == runner.PROFILES[0]):
+                continue
+            settings, under = brokers.PROFILES[profile], directory / profile
+            with brokers.Kafka(under / "kafka", settings) as kafka, brokers.Weir(under / "weir", settings) as weir:
+                if any(sequence.aged for sequence in wanted):
+                    _age([kafka, weir])
+                code = _run(options, profile, kafka.bootstrap, weir.bootstrap, whole)
+                # Thousands of partitions take a long time to close, and nobody looks at them again.
+                kafka.kill()
+                weir.kill()
     except Failure as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
+    if not options.random:
+        code = _report(options, whole)
     if options.keep:
         print(f"logs and data are in {directory}")
     else:
@@ -45,12 +54,24 @@ def main() -> int:
     return code
 
 
-def _chosen(options: argparse.Namespace) -> list[Sequence]:
-    """The sequences of which some run may be asked for."""
+@dataclass
+class _Whole:
+    """What the runs of all profiles came to."""
+
+    verdict: runner.Verdict = field(default_factory=runner.Verdict)
+    chosen: list[Instance] = field(default_factory=list)
+    transcripts: dict[str, list[Exchange]] = field(default_factory=dict)
+    seconds: list[tuple[float, str]] = field(default_factory=list)
+    broken: int = 0
+    begin: float = field(default_factory=time.monotonic)
+
+
+def _chosen(options: argparse.Namespace, profile: str) -> list[Sequence]:
+    """The sequences of a profile of which some run may be asked for."""
     if options.random:
         return []
-    return [sequence for name, sequence in ALL.items()
-            if not options.sequence or any(text.split("@")[0] in name for text in options.sequence)]
+    return [sequence for name, sequence in ALL.items() if sequence.profile == profile
+            and (not options.sequence or any(text.split("@")[0] in name for text in options.sequence))]
 
 
 def _age(running: list[brokers.Broker]) -> None:
@@ -64,7 +85,8 @@ def _age(running: list[brokers.Broker]) -> None:
                 broker.start()
 
 
-def _run(options: argparse.Namespace, kafka: str, weir: str) -> int:
+def _run(options: argparse.Namespace, profile: str, kafka: str, weir: str, whole: _Whole) -> int:
+    """The sequences of one profile, or random ones. Only these have a result of their own."""
     schemas = schema.load(paths.LIBS)
     token = f"{random.getrandbits(20):05x}-"
     recording = runner.open_recording(kafka, schemas, token)
@@ -72,32 +94,38 @@ def _run(options: argparse.Namespace, kafka: str, weir: str) -> int:
     recording.first_epoch, recording.epochs = targets[0].first_epoch, targets[0].epochs
     if options.random:
         return _random(options, recording, targets)
-    chosen = runner.instances(options.sequence, recording.versions)
-    verdict, begin, broken = runner.Verdict(), time.monotonic(), 0
-    slow: list[tuple[float, str]] = []
+    chosen = runner.instances(options.sequence, recording.versions, profile)
+    whole.chosen += chosen
     for instance, (one, other), seconds in runner.run(chosen, targets, options.workers):
-        recording.transcripts[instance.name] = one
-        slow.append((seconds, instance.name))
-        verdict.judge(instance, targets[1], recording, one, other)
+        whole.transcripts[instance.name] = one
+        whole.seconds.append((seconds, instance.name))
+        whole.verdict.judge(instance, targets[1], recording, one, other)
         if problem := runner.stopped(one):
-            broken += 1
+            whole.broken += 1
             print(f"STOP {instance.name} on Kafka: {problem}", flush=True)
         if options.show:
             print(show.transcript(instance.name, one, other), flush=True)
+    return 0
+
+
+def _report(options: argparse.Namespace, whole: _Whole) -> int:
+    """Says what differs; the exit code."""
     lines = (show.differences if options.each else show.summary)(
-        difference for bad in verdict.failed.values() for difference in bad[:options.most])
+        difference for bad in whole.verdict.failed.values() for difference in bad[:options.most])
     for line in lines:
         print(f"DIFF {line}")
-    print(f"{len({instance.sequence.name for instance in chosen})} sequences, {len(chosen)} runs, "
-          f"{len(verdict.failed)} differ, {broken} stop on Kafka, in {time.monotonic() - begin:.0f} s")
-    for seconds, name in sorted(slow, reverse=True)[:options.slowest]:
+    print(f"{len({instance.sequence.name for instance in whole.chosen})} sequences, {len(whole.chosen)} runs, "
+          f"{len(whole.verdict.failed)} differ, {whole.broken} stop on Kafka, in {time.monotonic() - whole.begin:.0f} s")
+    for seconds, name in sorted(whole.seconds, reverse=True)[:options.slowest]:
         print(f"{seconds:7.2f} s  {name}")
     if not options.sequence:
-        for entry in verdict.stale():
+        for entry in whole.verdict.stale():
             print(f"accepted, but not seen any more: {entry.sequences} {entry.api} {entry.field}")
         if options.write:
-            _write(chosen, recording, schemas)
-    return 1 if verdict.failed or broken else 0
+            pages = coverage.pages(whole.transcripts, whole.chosen, schema.load(paths.LIBS))
+            for name, text in (pages | {"DIFFERENCES.md": differences.page()}).items():
+                (paths.SOURCES / name).write_text(text)
+    return 1 if whole.verdict.failed or whole.broken else 0
 
 
 def _random(options: argparse.Namespace, recording: runner.Recording, targets: list) -> int:
@@ -129,13 +157,6 @@ def _random(options: argparse.Namespace, recording: runner.Recording, targets: l
     print(f"seed {seed}: {tally.summary()}, {len(tally.apis)} pairs of API and version, "
           f"in {time.monotonic() - begin:.0f} s")
     return 1 if tally.differences or broken else 0
-
-
-def _write(chosen: list, recording: runner.Recording, schemas: schema.Schemas) -> None:
-    """Writes the generated pages."""
-    pages = coverage.pages(recording.transcripts, chosen, schemas) | {"DIFFERENCES.md": differences.page()}
-    for name, text in pages.items():
-        (paths.SOURCES / name).write_text(text)
 
 
 def _options() -> argparse.Namespace:

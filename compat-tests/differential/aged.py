@@ -25,6 +25,8 @@ PHASE_MS = 1000
 GROWTH = {0: (3, 2, 4), 1: (0, 0, 1), 2: (2, 0, 0), 3: (0, 0, 0), 4: (2, 0, 2), 5: (3, 2, 4), 6: (0, 2, 0)}
 DELETED, DELETED_TO = 5, 4
 
+_WHERE = {"Topics": [{"Name": NAME}], "AllowAutoTopicCreation": False}
+
 
 def grow(kind: str, bootstrap: str, schemas: Schemas, phase: int) -> None:
     """What is done before restart number `phase`, counted from 0; after the last there is none."""
@@ -44,7 +46,7 @@ def grow(kind: str, bootstrap: str, schemas: Schemas, phase: int) -> None:
 
 def epochs(talk: Talk) -> tuple[int, ...]:
     """The leader epochs of the phases on this broker, the oldest first; none if nothing was prepared."""
-    if talk.ask("Metadata", {"Topics": [{"Name": NAME}]})["Topics"][0]["ErrorCode"] != 0:
+    if talk.ask("Metadata", _WHERE)["Topics"][0]["ErrorCode"] != 0:
         return ()
     topic = _topic(talk, create=False)
     answer = talk.ask("Fetch", bodies.fetch(topic, {0: 0}))
@@ -61,7 +63,7 @@ def _topic(talk: Talk, create: bool) -> Topic:
     if create:
         talk.ask_until(lambda answer: answer["Topics"][0]["ErrorCode"] in (0, 36), "CreateTopics",
                        bodies.create_topic(NAME, len(GROWTH)))
-    found = talk.ask_until(lambda answer: answer["Topics"][0]["ErrorCode"] == 0, "Metadata", {"Topics": [{"Name": NAME}]})
+    found = talk.ask_until(lambda answer: answer["Topics"][0]["ErrorCode"] == 0, "Metadata", _WHERE)
     return talk.lead(Topic(NAME, found["Topics"][0]["TopicId"]), len(GROWTH))
 
 

@@ -22,7 +22,7 @@ _REASONS = {
     "needs quotas on changes of topics": (89,),
     "needs several listeners, log directories or tiered storage": (57, 72, 109),
     "needs a disk that fails": (56,),
-    "needs another configuration of the broker": (73, 81, 129),
+    "needs another configuration of the broker": (129,),
 }
 UNPROVOKED = {code: reason for reason, codes_of in _REASONS.items() for code in codes_of}
 

@@ -47,7 +47,7 @@ UNORDERED = {("JoinGroup", "Members"), ("DescribeGroups", "Members"), ("Describe
              ("OffsetCommit", "Topics"), ("OffsetCommit", "Partitions"), ("OffsetFetch", "Topics"),
              ("OffsetFetch", "Partitions"), ("CreateTopics", "Topics"), ("DeleteTopics", "Responses"), ("CreatePartitions", "Results"),
              ("IncrementalAlterConfigs", "Responses"), ("AlterConfigs", "Responses"), ("DescribeConfigs", "Results"),
-             ("DeleteGroups", "Results")}
+             ("DeleteGroups", "Results"), ("GetTelemetrySubscriptions", "RequestedMetrics")}
 
 # API and field of lists that are compared by key: the field that is their key.
 KEYED = {("ApiVersions", "ApiKeys"): "ApiKey", ("ApiVersions", "SupportedFeatures"): "Name",

@@ -24,6 +24,8 @@ from .sequence import ALL, Instance
 from .talk import Talk, Target
 
 WORKERS = 10
+# The settings of brokers that sequences run on.
+PROFILES = ("differential", "limits")
 # Enough names to meet every partition of the topic of groups.
 WARM_GROUPS = 64
 
@@ -74,9 +76,9 @@ def open_recording(bootstrap: str, schemas: Schemas, token: str) -> Recording:
     return Recording(versions, token, int(time.time() * 1000))
 
 
-def instances(filters: list[str], versions: dict[str, tuple[int, int]]) -> list[Instance]:
-    """All runs, or those whose name contains one of the filters, in the order of the registry."""
-    found = [instance for sequence in ALL.values() for instance in sequence.instances(versions)]
+def instances(filters: list[str], versions: dict[str, tuple[int, int]], profile: str) -> list[Instance]:
+    """All runs on brokers of a profile, or those whose name contains one of the filters, in the order of the registry."""
+    found = [instance for sequence in ALL.values() if sequence.profile == profile for instance in sequence.instances(versions)]
     return [instance for instance in found if not filters or any(text in instance.name for text in filters)]
 
 

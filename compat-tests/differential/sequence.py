@@ -20,6 +20,11 @@ class Sequence:
     recompressed: bool
 
     @property
+    def profile(self) -> str:
+        """The settings of the broker that it runs on (`harness/brokers.py`)."""
+        return "limits" if self.name.startswith("limits.") else "differential"
+
+    @property
     def aged(self) -> bool:
         """Whether it is about the topic that was prepared in several epochs (`aged.py`)."""
         return self.name.startswith("aged.")

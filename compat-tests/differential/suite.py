@@ -1,6 +1,6 @@
-"""The request sequences as a suite of `run.py`: `python -m differential.suite KIND ADDRESS ANSWERS [TEXT…]`.
+"""The request sequences as a suite of `run.py`: `python -m differential.suite KIND ADDRESS FOLDER PROFILE [TEXT…]`.
 
-Against Kafka it keeps the answers in the file ANSWERS, against Weir it compares with them. It prints a PLAN and a CHECK
+It runs the sequences of one profile. Against Kafka it keeps the answers in a file in FOLDER, against Weir it compares with them. It prints a PLAN and a CHECK
 line for each area (the first word of a sequence's name), and all differences to standard error.
 """
 
@@ -25,8 +25,13 @@ RANDOM = ("WEIR_RANDOM_SEQUENCES", "1000")
 SEED = ("WEIR_SEQUENCES_SEED", "1")
 
 
-def main(kind: str, bootstrap: str, answers: Path, filters: list[str]) -> int:
+# The profile whose suite runs the random sequences, and looks at the pages.
+MAIN = "differential"
+
+
+def main(kind: str, bootstrap: str, folder: Path, profile: str, filters: list[str]) -> int:
     sequences.load()
+    answers = _answers(folder, profile)
     schemas = schema.load(paths.LIBS)
     if kind == "kafka":
         recording = runner.open_recording(bootstrap, schemas, f"{random.getrandbits(20):05x}-")
@@ -34,18 +39,25 @@ def main(kind: str, bootstrap: str, answers: Path, filters: list[str]) -> int:
             recording.now = Recording.load(answers).now
     else:
         recording = Recording.load(answers)
-    chosen = [instance for instance in runner.instances([], recording.versions)
+    chosen = [instance for instance in runner.instances([], recording.versions, profile)
               if not filters or any(text in f"differential.{instance.name}" for text in filters)]
     areas = list(dict.fromkeys(_area(instance) for instance in chosen))
-    random_blocks = _random_blocks() if not filters or any(text in "differential.random" for text in filters) else []
+    is_asked = not filters or any(text in "differential.random" for text in filters)
+    random_blocks = _random_blocks() if is_asked and profile == MAIN else []
     # The pages say what a whole run came to.
-    pages = not filters and kind == "weir"
+    others = {other: _answers(folder, other) for other in runner.PROFILES if other != MAIN}
+    pages = not filters and kind == "weir" and profile == MAIN and all(other.exists() for other in others.values())
     for check in areas + ["random"] * bool(random_blocks) + ["pages"] * pages:
         print(f"PLAN\tdifferential.{check}", flush=True)
     aim = runner.target(kind, bootstrap, schemas, recording)
     if kind == "kafka":
         return _record(recording, aim, chosen, areas, random_blocks, answers)
-    return _compare(recording, aim, chosen, areas, random_blocks, pages)
+    return _compare(recording, aim, chosen, areas, random_blocks, others if pages else None)
+
+
+def _answers(folder: Path, profile: str) -> Path:
+    """Where Kafka's answers to the sequences of a profile are kept."""
+    return folder / f"{profile}.answers"
 
 
 def _random_blocks() -> list[Instance]:
@@ -90,7 +102,7 @@ def _record(recording: Recording, aim: runner.Target, chosen: list[Instance], ar
 
 
 def _compare(recording: Recording, aim: runner.Target, chosen: list[Instance], areas: list[str],
-             random_blocks: list[Instance], pages: bool) -> int:
+             random_blocks: list[Instance], pages: dict[str, Path] | None) -> int:
     verdict, seconds, counts = runner.Verdict(), defaultdict(float), defaultdict(int)
     failed: dict[str, list[Difference]] = defaultdict(list)
     for instance, (transcript,), took in runner.run(chosen, [aim]):
@@ -112,7 +124,10 @@ def _compare(recording: Recording, aim: runner.Target, chosen: list[Instance], a
         for line in lines:
             print(line, file=sys.stderr)
         _check("random", lines, time.monotonic() - begin, f"seed {_seed(random_blocks)}: {tally.summary()}")
-    if pages:
+    if pages is not None:
+        for profile, path in pages.items():
+            recording.transcripts |= Recording.load(path).transcripts
+            chosen += runner.instances([], recording.versions, profile)
         stale = [f"accepted, but not seen any more: {entry.sequences} {entry.api} {entry.field}"
                  for entry in verdict.stale()]
         _check("pages", _old_pages(recording, chosen, aim.schemas) + stale, 0,
@@ -142,4 +157,4 @@ def _check(area: str, problems: list[str], seconds: float, good: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), sys.argv[4:]))
+    sys.exit(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), sys.argv[4], sys.argv[5:]))

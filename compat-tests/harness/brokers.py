@@ -47,6 +47,8 @@ PROFILES = {
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
         "group.initial.rebalance.delay.ms": "0",
+        # Kafka takes clients' metrics only where a plug-in does.
+        "metric.reporters": "weir.compat.TelemetrySink",
         "log.retention.check.interval.ms": "1000",
         "log.cleaner.backoff.ms": "500",
         # Records are from a fixed moment in the past; and what is empty is not put away while it is looked at.
@@ -54,6 +56,18 @@ PROFILES = {
         "offsets.retention.check.interval.ms": "86400000",
         # Hundreds of sequences leave sessions behind; none may be put out by another's.
         "max.incremental.fetch.session.cache.slots": "100000",
+    },
+    # More request sequences: little room, short lives.
+    "limits": COMMON | {
+        "auto.create.topics.enable": "true",
+        "num.partitions": "2",
+        "node.id": "1",
+        "delete.topic.enable": "false",
+        "group.initial.rebalance.delay.ms": "0",
+        "group.max.size": "3",
+        "log.retention.ms": "-1",
+        "offsets.retention.check.interval.ms": "300",
+        "max.incremental.fetch.session.cache.slots": "0",
     },
     # It restarts while it is used.
     "restart": COMMON | {"auto.create.topics.enable": "false"},

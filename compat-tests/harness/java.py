@@ -17,9 +17,10 @@ def binary(name: str) -> str:
 
 
 def kafka(main: str, *arguments: str, heap: str = "512m") -> list[str]:
-    """A command line for a class of Apache Kafka's jars."""
+    """A command line for a class of Apache Kafka's jars; plug-ins of ours are at hand."""
     logging = f"-Dlog4j2.configurationFile={paths.SOURCES / 'kafka' / 'log4j2.xml'}"
-    return [binary("java"), *SHORT_LIVED, f"-Xmx{heap}", logging, "-cp", f"{paths.LIBS}/*", main, *arguments]
+    return [binary("java"), *SHORT_LIVED, f"-Xmx{heap}", logging, "-cp", f"{paths.CLASSES}:{paths.LIBS}/*",
+            main, *arguments]
 
 
 def ours(*arguments: str, heap: str = "512m", version: str = "") -> list[str]:

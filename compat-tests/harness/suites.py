@@ -63,12 +63,13 @@ def _age(run: Run, broker: brokers.Broker) -> None:
         process.run(_module("aged", broker.bootstrap, str(phase)), run.directory / "aged.log", "preparing the aged topic")
 
 
-def _differential(run: Run, broker: brokers.Broker) -> None:
-    answers = run.directory.parent / "differential.answers"
-    run.program("differential", _module("suite", run.kind, broker.bootstrap, str(answers)))
+def _differential(profile: str):
+    def body(run: Run, broker: brokers.Broker) -> None:
+        run.program(profile, _module("suite", run.kind, broker.bootstrap, str(run.directory.parent), profile))
+    return body
 
 
-def _prepare_compaction() -> None:
+def _prepare_python_and_java() -> None:
     _prepare_python()
     install.classes()
 
@@ -114,12 +115,14 @@ SUITES = {suite.name: suite for suite in [
           restarts=False),
     Suite("files", "DumpLogSegments, and Apache Kafka on our files", install.kafka_version, install.classes,
           body=_write_files, after=_check_files, restarts=False),
-    Suite("compaction", "The log cleaner", install.kafka_version, _prepare_compaction, body=_compaction,
+    Suite("compaction", "The log cleaner", install.kafka_version, _prepare_python_and_java, body=_compaction,
           after=_check_compaction, profile="compaction", restarts=False),
     Suite("tools", "Kafka's command-line tools", install.kafka_version, install.classes, body=_tools,
           profile="tools", restarts=False),
-    Suite("differential", "Request sequences of our own", install.kafka_version, _prepare_python, body=_differential,
-          profile="differential", restarts=False, before=_age),
+    Suite("limits", "Request sequences, little room", install.kafka_version, _prepare_python_and_java,
+          body=_differential("limits"), profile="limits", restarts=False),
+    Suite("differential", "Request sequences of our own", install.kafka_version, _prepare_python_and_java,
+          body=_differential("differential"), profile="differential", restarts=False, before=_age),
 ]}
 
 

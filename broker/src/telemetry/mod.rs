@@ -43,6 +43,8 @@ const LEAST_EXPIRY_MS: u64 = 60_000;
 pub const MAX_DECOMPRESSED_BYTES: usize = 8 << 20;
 /// Stands for all metrics in a subscription.
 const ALL: &str = "*";
+/// The name and the version of software that has not told them, as Kafka has it.
+const UNKNOWN: &str = "unknown";
 
 /// What a client says of itself, and where it comes from.
 #[derive(Debug, Clone)]
@@ -334,14 +336,14 @@ fn is_meant(subscription: &Subscription, id: Uuid, client: &ClientIdentity) -> b
     subscription.patterns.iter().all(|(field, pattern)| {
         let software = client.software.as_ref();
         let value = match field {
-            ClientField::InstanceId => Some(topic_id::encode(id)),
-            ClientField::Id => Some(client.client_id.clone()),
-            ClientField::SoftwareName => software.map(|(name, _)| name.clone()),
-            ClientField::SoftwareVersion => software.map(|(_, version)| version.clone()),
-            ClientField::SourceAddress => Some(client.source.ip().to_string()),
-            ClientField::SourcePort => Some(client.source.port().to_string()),
+            ClientField::InstanceId => topic_id::encode(id),
+            ClientField::Id => client.client_id.clone(),
+            ClientField::SoftwareName => software.map_or(UNKNOWN, |(name, _)| name).to_owned(),
+            ClientField::SoftwareVersion => software.map_or(UNKNOWN, |(_, version)| version).to_owned(),
+            ClientField::SourceAddress => client.source.ip().to_string(),
+            ClientField::SourcePort => client.source.port().to_string(),
         };
-        value.is_some_and(|value| pattern.is_match(cut(&value).as_bytes()))
+        pattern.is_match(cut(&value).as_bytes())
     })
 }
 

@@ -401,3 +401,24 @@ proptest! {
         let _ = broker_of(in_file(&[("listeners", &listeners), ("advertised.listeners", &advertised)]));
     }
 }
+
+#[test]
+fn a_change_of_a_running_broker_keeps_to_kafkas_rules() {
+    let current = broker(&[("num.io.threads", "8")]);
+    let change = |pairs: &[(&str, &str)]| {
+        let changed = current.with_dynamic(&overrides(pairs), &overrides(&[])).unwrap();
+        changed.check_change_from(&current)
+    };
+    for threads in ["4", "8", "16"] {
+        assert!(change(&[("num.io.threads", threads)]).is_ok(), "{threads}");
+    }
+    for threads in ["3", "17"] {
+        assert!(change(&[("num.io.threads", threads)]).is_err(), "{threads}");
+    }
+    assert!(change(&[("max.connections.per.ip", "0")]).is_err());
+    let with_exception = [
+        ("max.connections.per.ip", "0"),
+        ("max.connections.per.ip.overrides", "127.0.0.1:5"),
+    ];
+    assert!(change(&with_exception).is_ok());
+}

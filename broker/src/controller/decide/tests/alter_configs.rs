@@ -154,6 +154,8 @@ fn lists_grow_and_shrink() {
     assert_eq!(change(APPEND, "compact"), "delete,compact");
     assert_eq!(change(APPEND, "delete,compact"), "delete,compact");
     assert_eq!(change(SUBTRACT, "delete"), "compact");
+    // White space belongs to an element.
+    assert_eq!(change(SUBTRACT, " compact"), "compact");
     let not_a_list = resource(2, "a", &[("retention.ms", APPEND, Some("1"))]);
     assert_eq!(codes(&mut cluster, vec![not_a_list]), [40]);
 }
