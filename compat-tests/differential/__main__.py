@@ -27,8 +27,10 @@ def main() -> int:
     paths.RUNS.mkdir(parents=True, exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix="differential-", dir=paths.RUNS))
     settings = brokers.PROFILES["differential"]
+    # In a long run a busy machine is no reason to lose partitions and to get them back in a later epoch.
+    of_kafka = settings | ({"broker.session.timeout.ms": "600000"} if options.random else {})
     try:
-        with brokers.Kafka(directory / "kafka", settings) as kafka, brokers.Weir(directory / "weir", settings) as weir:
+        with brokers.Kafka(directory / "kafka", of_kafka) as kafka, brokers.Weir(directory / "weir", settings) as weir:
             if any(sequence.aged for sequence in _chosen(options)):
                 _age([kafka, weir])
             code = _run(options, kafka.bootstrap, weir.bootstrap)
