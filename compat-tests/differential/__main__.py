@@ -35,7 +35,9 @@ def main() -> int:
             if not wanted and not (options.random and profile == runner.PROFILES[0]):
                 continue
             settings, under = brokers.PROFILES[profile], directory / profile
-            with brokers.Kafka(under / "kafka", settings) as kafka, brokers.Weir(under / "weir", settings) as weir:
+            # In a long run a busy machine is no reason to lose partitions and to get them back in a later epoch.
+            of_kafka = settings | ({"broker.session.timeout.ms": "600000"} if options.random else {})
+            with brokers.Kafka(under / "kafka", of_kafka) as kafka, brokers.Weir(under / "weir", settings) as weir:
                 if any(sequence.aged for sequence in wanted):
                     _age([kafka, weir])
                 code = _run(options, profile, kafka.bootstrap, weir.bootstrap, whole)

@@ -15,8 +15,8 @@ from .primitives import Malformed, Reader
 from .schema import Message, SchemaError, Schemas
 
 CLIENT_ID = "differential"
-# A broker that is silent for longer than this has not answered.
-ANSWER_SECONDS = 40.0
+# A broker that is silent for longer than this has not answered. A busy machine can keep one from it for long.
+ANSWER_SECONDS = 100.0
 MAX_FRAME = 256 << 20
 _SIZE = struct.Struct(">i")
 

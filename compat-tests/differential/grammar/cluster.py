@@ -52,3 +52,11 @@ def list_reassignments(s: State) -> None:
     topic = s.topic()
     s.send("ListPartitionReassignments", {"TimeoutMs": 30_000, "Topics": [
         {"Name": topic.topic.name, "PartitionIndexes": [s.partition(topic)]}]})
+
+
+@step(1, "DescribeClientQuotas")
+def describe_client_quotas(s: State) -> None:
+    """There are none; now and then of a kind of entity that there is not."""
+    kind = "nonsense" if s.mistake(10) else s.pick(["user", "client-id"])
+    component = {"EntityType": kind, "MatchType": s.pick([1, 2]), "Match": None}
+    s.send("DescribeClientQuotas", {"Components": s.pick([[], [component]]), "Strict": s.pick([False, True])})
