@@ -132,7 +132,8 @@ impl World {
             }
             if self.reserve_bytes > 0 {
                 self.report.checked(RESERVE);
-                if after < before && after + MAX_BESIDE < self.reserve_bytes {
+                // Where somebody else has used it up, it stays as it is.
+                if after + MAX_BESIDE < before.min(self.reserve_bytes) {
                     let reserve = self.reserve_bytes;
                     return broken(
                         RESERVE,
