@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 use kafka_protocol::protocol::StrBytes;
+use storage::record_batch::HEADER_LEN;
 use uuid::Uuid;
 
 use super::reader::{DecodeError, Reader};
@@ -13,6 +14,9 @@ use super::reader::{DecodeError, Reader};
 /// Most partitions (and most topics) in one Produce request. A client sends at most one batch for each partition that
 /// the broker leads; at this bound the decoded request takes some 10 MB beside its frame.
 pub const MAX_PARTITIONS: usize = 100_000;
+
+/// Most of them without a batch. No client sends any, and their answers are larger than themselves.
+pub const MAX_WITHOUT_BATCH: usize = 1_000;
 
 /// A Produce request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +69,7 @@ pub fn decode(body: &Bytes, version: i16) -> Result<ProduceRequest, DecodeError>
     };
     let least_partition = if flexible { 6 } else { 8 };
     let count = bounded(reader.count(least_topic)?, MAX_PARTITIONS)?;
-    let mut left = MAX_PARTITIONS;
+    let (mut left, mut without_batch) = (MAX_PARTITIONS, 0);
     let mut topics = Vec::with_capacity(count);
     for _ in 0..count {
         let (name, id) = if version >= 13 {
@@ -79,6 +83,9 @@ pub fn decode(body: &Bytes, version: i16) -> Result<ProduceRequest, DecodeError>
         for _ in 0..count {
             let index = reader.i32()?;
             let records = reader.nullable_bytes()?;
+            if records.as_ref().is_none_or(|records| records.len() < HEADER_LEN) {
+                without_batch = bounded(without_batch + 1, MAX_WITHOUT_BATCH)?;
+            }
             reader.skip_tagged_fields()?;
             partitions.push(ProducePartition { index, records });
         }

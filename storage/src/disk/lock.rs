@@ -77,7 +77,10 @@ impl DirLock {
     fn acquire_as_it_is(dir: &Path) -> Result<DirLock, LockError> {
         let path = dir.join(LOCK_FILE);
         // Without a lock file nobody holds it, and the directory stands for it.
-        let opened = File::open(&path).or_else(|_| File::open(dir));
+        let opened = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(dir),
+            opened => opened,
+        };
         let mut file = opened.map_err(|source| LockError::Io {
             path: path.clone(),
             source,

@@ -234,12 +234,13 @@ impl Disk for RealDisk {
             .descriptors
             .make_room_for(|| fs::read_to_string(&self.shared.boot_id_path))?;
         let boot = boot.trim();
-        let told = rustix::fs::statx(rustix::fs::CWD, dir, AtFlags::empty(), UNIQUE_MOUNT_ID)?;
-        // Older ids of mounts are used again.
-        Ok(match told.stx_mask & UNIQUE_MOUNT_ID.bits() {
-            0 => boot.to_owned(),
-            _ => format!("{boot} {}", told.stx_mnt_id),
-        })
+        Ok(
+            match rustix::fs::statx(rustix::fs::CWD, dir, AtFlags::empty(), UNIQUE_MOUNT_ID) {
+                Ok(told) if told.stx_mask & UNIQUE_MOUNT_ID.bits() != 0 => format!("{boot} {}", told.stx_mnt_id),
+                // Older ids of mounts are used again.
+                _ => boot.to_owned(),
+            },
+        )
     }
 
     fn free_bytes(&self, dir: &Path) -> io::Result<u64> {

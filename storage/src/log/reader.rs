@@ -39,6 +39,10 @@ pub struct Slice {
     pub len: u64,
 }
 
+/// Bytes behind an index entry in which the end of a fetch is looked for. More than an index leaves between two entries by
+/// default, and the largest batches by default.
+const WALKED_AHEAD: usize = 2 << 20;
+
 /// What a fetch finds.
 #[derive(Debug, Clone)]
 pub struct Fetched {
@@ -233,10 +237,18 @@ impl LogReader {
     /// The last end of a batch of `segment` at or before byte `reach`; `known` is one.
     fn last_boundary(&self, segment: &Segment, known: u64, reach: u64) -> Result<u64, LogError> {
         let from = segment.boundary_at_or_before(&self.files, reach)?.max(known);
-        let mut walk = HeaderWalk::new(segment.file().clone(), from, segment.size());
         let mut last = from;
+        // Who reads here must not wait for the disk: then it is a little less.
+        let ahead = (reach.saturating_sub(from) as usize).min(WALKED_AHEAD);
+        if ahead < HEADER_LEN || !segment.file().is_resident(from, ahead).unwrap_or(false) {
+            return Ok(last);
+        }
+        let end_of_walk = from + ahead as u64;
+        let mut walk = HeaderWalk::new(segment.file().clone(), from, segment.size());
         // Between two entries of the index there are few batches, unless they are large.
-        while let Step::Batch { position, header } = walk.step().map_err(|error| self.read_error(segment, error))? {
+        while last + HEADER_LEN as u64 <= end_of_walk
+            && let Step::Batch { position, header } = walk.step().map_err(|error| self.read_error(segment, error))?
+        {
             let end = position + header.size() as u64;
             if end > reach {
                 break;

@@ -76,7 +76,7 @@ impl Log {
     /// snapshot lies between `base` and `synced`. If not, the next flush writes one.
     pub fn remembers_producers(&mut self, base: i64, synced: i64) -> bool {
         let synced = synced.min(self.shared.durable_snapshot());
-        let is_whole = |&&offset: &&i64| (base..=synced).contains(&offset) && self.read_snapshot(offset).is_ok();
+        let is_whole = |&&offset: &&i64| (base..=synced).contains(&offset) && self.look_at_snapshot(offset).is_ok();
         let remembers = self.producers.is_empty() || self.snapshots.iter().rev().any(|offset| is_whole(&offset));
         self.dirty.checkpoint_due |= !remembers;
         remembers

@@ -221,6 +221,8 @@ impl Segment {
 
     /// The segment is written to again, after a cut.
     pub(super) fn unseal(&self, index: LiveIndex) {
+        // The index files are the writer's from now on.
+        self.retire();
         *self.live.write() = Some(index);
         self.is_distrusted.store(false, Ordering::Release);
         self.sealed.store(None);

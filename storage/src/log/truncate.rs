@@ -223,11 +223,15 @@ impl Log {
     }
 
     pub(super) fn read_snapshot(&self, offset: i64) -> Result<ProducerStates, String> {
+        let producers = self.look_at_snapshot(offset)?;
+        Ok(producers.in_room(&self.config.producer_room))
+    }
+
+    /// What a snapshot holds, which is not to be remembered: it takes no room.
+    pub(super) fn look_at_snapshot(&self, offset: i64) -> Result<ProducerStates, String> {
         let path = self.files.path(offset, SNAPSHOT);
         let bytes = crate::disk::read_file(&*self.files.disk, &path).map_err(|error| error.to_string())?;
-        ProducerStates::decode_snapshot(&bytes, self.config.max_producers)
-            .map(|producers| producers.in_room(&self.config.producer_room))
-            .map_err(|error| error.to_string())
+        ProducerStates::decode_snapshot(&bytes, self.config.max_producers).map_err(|error| error.to_string())
     }
 
     pub(super) fn walk(

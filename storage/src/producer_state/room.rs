@@ -69,8 +69,12 @@ impl Share {
     }
 
     pub(super) fn set(&mut self, count: usize) {
-        self.room.used.fetch_add(count, Ordering::Relaxed);
-        self.room.used.fetch_sub(self.count, Ordering::Relaxed);
+        // Never more than there are, not even for a moment: somebody would be refused.
+        if count > self.count {
+            self.room.used.fetch_add(count - self.count, Ordering::Relaxed);
+        } else {
+            self.room.used.fetch_sub(self.count - count, Ordering::Relaxed);
+        }
         self.count = count;
     }
 }

@@ -5,7 +5,7 @@ use kafka_protocol::protocol::{Encodable, StrBytes};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{MAX_PARTITIONS, decode};
+use super::{HEADER_LEN, MAX_PARTITIONS, MAX_WITHOUT_BATCH, decode};
 use crate::wire::DecodeError;
 
 fn encoded(version: i16) -> Bytes {
@@ -99,6 +99,23 @@ fn hostile_counts_are_errors() {
         Err(DecodeError::TooManyElements { count: many, limit })
     );
     assert!(with(limit as i32, many * 6).is_ok());
+}
+
+#[test]
+fn few_partitions_may_lack_a_batch() {
+    for batch in [None, Some(Bytes::from_static(&[0; HEADER_LEN - 1]))] {
+        let of = |count: usize| {
+            let partition = PartitionProduceData::default().with_records(batch.clone());
+            let topic = TopicProduceData::default().with_partition_data(vec![partition; count]);
+            let mut bytes = BytesMut::new();
+            let request = ProduceRequest::default().with_topic_data(vec![topic]);
+            request.encode(&mut bytes, 9).unwrap();
+            decode(&bytes.freeze(), 9)
+        };
+        assert!(of(MAX_WITHOUT_BATCH).is_ok());
+        let (count, limit) = (MAX_WITHOUT_BATCH + 1, MAX_WITHOUT_BATCH);
+        assert_eq!(of(count), Err(DecodeError::TooManyElements { count, limit }));
+    }
 }
 
 proptest! {

@@ -191,7 +191,7 @@ impl Recovery<'_> {
         let last = segments[keep - 1].clone();
         let gone: u64 = segments[keep..].iter().map(|segment| segment.size()).sum();
         let bytes = last.size() - end.position + gone;
-        tracing::info!(
+        tracing::warn!(
             segment = %self.files.path(last.base_offset(), LOG).display(),
             position = end.position, bytes, reason, "cutting the unsynced tail"
         );
