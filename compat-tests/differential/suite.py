@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import paths
 
-from . import coverage, differences, random_sequences, runner, schema, sequences, show
+from . import coverage, differences, errors, random_sequences, runner, schema, sequences, show
 from .compare import Difference
 from .runner import Recording
 from .sequence import Instance
@@ -25,6 +25,8 @@ RANDOM = ("WEIR_RANDOM_SEQUENCES", "1000")
 SEED = ("WEIR_SEQUENCES_SEED", "1")
 
 
+# The generated pages.
+PAGES = ("COVERAGE.md", "DIFFERENCES.md")
 # The profile whose suite runs the random sequences, and looks at the pages.
 MAIN = "differential"
 
@@ -136,10 +138,15 @@ def _compare(recording: Recording, aim: runner.Target, chosen: list[Instance], a
 
 
 def _old_pages(recording: Recording, chosen: list[Instance], schemas: schema.Schemas) -> list[str]:
-    """The generated pages that are not what they would be now."""
-    found = coverage.pages(recording.transcripts, chosen, schemas) | {"DIFFERENCES.md": differences.page()}
-    return [f"{name} is out of date: python -m differential --write" for name, text in found.items()
-            if not (paths.SOURCES / name).exists() or (paths.SOURCES / name).read_text() != text]
+    """The generated pages that say something else than they would now."""
+    old = {path.name: path.read_text() if path.exists() else "" for path in map(paths.SOURCES.joinpath, PAGES)}
+    lines = ["DIFFERENCES.md is out of date: python -m differential --write"] * (old["DIFFERENCES.md"] != differences.page())
+    page = coverage.pages(recording.transcripts, chosen, schemas)["COVERAGE.md"]
+    (old_count, was), (count, now) = coverage.provoked(old["COVERAGE.md"]), coverage.provoked(page)
+    changed = [f"{api} {errors.name(code)}" for api, code in sorted(was ^ now)]
+    if changed or old_count != count:
+        lines.append(f"COVERAGE.md is out of date ({', '.join(changed) or count}): python -m differential --write")
+    return lines
 
 
 def _seed(random_blocks: list[Instance]) -> int:

@@ -240,7 +240,9 @@ impl LogReader {
         let mut last = from;
         // Who reads here must not wait for the disk: then it is a little less.
         let ahead = (reach.saturating_sub(from) as usize).min(WALKED_AHEAD);
-        if ahead < HEADER_LEN || !segment.file().is_resident(from, ahead).unwrap_or(false) {
+        let is_resident = || segment.file().is_resident(from, ahead).unwrap_or(false);
+        // A page that is just being written to seems not to be there.
+        if ahead < HEADER_LEN || !(is_resident() || is_resident() || is_resident()) {
             return Ok(last);
         }
         let end_of_walk = from + ahead as u64;
