@@ -313,10 +313,11 @@ impl<S: Service> Connection<S> {
                     connection: self.info.clone(),
                     received_at,
                 };
-                let service = self.shared.service.clone();
-                let outcome = match is_large {
-                    true => Outcome::large(move || service.call(request)),
-                    false => service.call(request),
+                let outcome = if is_large {
+                    let service = self.shared.service.clone();
+                    Outcome::large(move || service.call(request))
+                } else {
+                    self.shared.service.call(request)
                 };
                 (outcome, api)
             }

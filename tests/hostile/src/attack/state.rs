@@ -83,6 +83,18 @@ pub(super) fn members(target: &Target<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// An OffsetCommit 2 of offsets in one topic, without a member.
+fn commit(group: &str, topic: &[u8]) -> Vec<u8> {
+    [
+        &text(group)[..],
+        &(-1_i32).to_be_bytes(),
+        &text(""),
+        &(-1_i64).to_be_bytes(),
+        &array([topic.to_vec()]),
+    ]
+    .concat()
+}
+
 /// Offsets with long texts, in ever new groups.
 pub(super) fn commits(target: &Target<'_>) -> io::Result<()> {
     let mut client = target.open()?;
@@ -91,15 +103,8 @@ pub(super) fn commits(target: &Target<'_>) -> io::Result<()> {
     let partition = |index: i32| [&index.to_be_bytes()[..], &5_i64.to_be_bytes(), &text(&note)].concat();
     let topic = [text(TOPIC), array([partition(0), partition(1)])].concat();
     while target.goes_on() {
-        // OffsetCommit 2, without a member.
-        let body = [
-            &text(&format!("commits-{}", target.number()))[..],
-            &(-1_i32).to_be_bytes(),
-            &text(""),
-            &(-1_i64).to_be_bytes(),
-            &array([topic.clone()]),
-        ];
-        client.request(ApiKey::OffsetCommit, 2, &body.concat())?;
+        let group = format!("commits-{}", target.number());
+        client.request(ApiKey::OffsetCommit, 2, &commit(&group, &topic))?;
         client.answer_late(|| target.goes_on())?;
     }
     Ok(())
@@ -113,15 +118,7 @@ pub(super) fn group_names(target: &Target<'_>) -> io::Result<()> {
     let topic = [text(TOPIC), array([partition])].concat();
     while target.goes_on() {
         let group = format!("{}-{}", target.number(), "g".repeat(30_000));
-        // OffsetCommit 2, without a member.
-        let body = [
-            &text(&group)[..],
-            &(-1_i32).to_be_bytes(),
-            &text(""),
-            &(-1_i64).to_be_bytes(),
-            &array([topic.clone()]),
-        ];
-        client.request(ApiKey::OffsetCommit, 2, &body.concat())?;
+        client.request(ApiKey::OffsetCommit, 2, &commit(&group, &topic))?;
         client.answer_late(|| target.goes_on())?;
     }
     Ok(())
