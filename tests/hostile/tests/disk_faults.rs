@@ -1,6 +1,7 @@
 //! The real binary under load on a disk that fills up, breaks, or fails: errors are clear, readers go on, writes resume where
 //! they can, and nothing that was acknowledged is lost, group commits included. Needs root, ext4's tools and strace.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crash_tests::broker_process::Broker;
@@ -10,12 +11,15 @@ use crash_tests::summary::say;
 use hostile_tests::failing_calls::FailingCalls;
 use hostile_tests::small_disk::SmallDisk;
 use hostile_tests::steady::{Heard, SteadyLoad, verify};
+use storage::disk::{Disk, RealDisk, write_all_at};
 
 const STORAGE_ERROR: i16 = 56;
 const DISK_BYTES: u64 = 400 << 20;
 const WRITES: &str = "pwrite64,pwritev,pwritev2";
 const SYNCS: &str = "fsync,fdatasync,syncfs";
 const WHILE: Duration = Duration::from_millis(1500);
+/// How often a disk breaks under files that are synced; now and then a sync is at the point that matters.
+const BREAKS: usize = 12;
 /// Until something is as it should be.
 const SOON: Duration = Duration::from_secs(15);
 
@@ -148,6 +152,46 @@ fn a_disk_that_becomes_read_only_refuses_until_it_is_mended() {
     broker.kill();
     let _disk = disk.mend().unwrap();
     check_after_restart("read-only disk", &mut scene, &heard);
+}
+
+/// A sync that is under way when the filesystem breaks can answer well for what is lost; the disk does not believe it.
+#[test]
+fn what_is_synced_while_the_disk_breaks_is_there() {
+    for round in 0..BREAKS {
+        let disk = SmallDisk::new(DISK_BYTES).unwrap();
+        let path = |writer: usize| disk.mount_point().join(format!("synced-{writer}"));
+        let synced: Vec<u64> = std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..16)
+                .map(|writer| scope.spawn(move || append_until_refused(&path(writer))))
+                .collect();
+            std::thread::sleep(Duration::from_millis(200));
+            disk.break_it().unwrap();
+            writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+        });
+        let disk = disk.mend().unwrap();
+        for (writer, synced) in synced.into_iter().enumerate() {
+            let kept = std::fs::metadata(disk.mount_point().join(format!("synced-{writer}")));
+            let kept = kept.unwrap().len();
+            assert!(
+                kept >= synced,
+                "round {round}: {synced} bytes were synced, {kept} are there"
+            );
+        }
+    }
+}
+
+/// Writes and syncs little by little. How many bytes were synced.
+fn append_until_refused(path: &Path) -> u64 {
+    const PIECE: [u8; 700] = [1; 700];
+    let file = RealDisk::new(10).create(path).unwrap();
+    let mut synced = 0;
+    while write_all_at(&*file, &[&PIECE], synced)
+        .and_then(|()| file.sync_data())
+        .is_ok()
+    {
+        synced += PIECE.len() as u64;
+    }
+    synced
 }
 
 #[test]
