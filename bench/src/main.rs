@@ -1,0 +1,43 @@
+//! `weir-bench`: load for any Kafka broker, probes of the machine, and a bare server that says what the machine charges
+//! any broker. Each command prints one line of JSON; `run.py` puts them together.
+
+mod floor;
+mod load;
+mod probe;
+mod process;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "weir-bench", about, version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Load(load::Command),
+    /// Serves as barely as can be: what this machine charges any broker
+    Floor(floor::Options),
+    /// Measures what the machine can do
+    Probe(probe::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Load(command) => load::run(command),
+        Command::Floor(options) => floor::run(&options),
+        Command::Probe(options) => probe::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("weir-bench: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

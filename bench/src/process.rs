@@ -1,0 +1,1 @@
+//! What a process used, as /proc tells.
