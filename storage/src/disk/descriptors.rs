@@ -59,6 +59,11 @@ impl Slot {
         }
     }
 
+    /// The device of its filesystem.
+    pub(super) fn device(&self) -> u64 {
+        self.device
+    }
+
     /// The descriptor, where it is open.
     pub(super) fn get(&self) -> Option<DescriptorGuard> {
         let guard = self.descriptor.load();

@@ -367,7 +367,10 @@ impl DiskFile for RealFile {
         let covered = self.slot.begin_sync();
         let guard = self.open_descriptor()?;
         let descriptor = borrow(&guard);
-        match retry_on_intr(|| rustix::fs::fdatasync(descriptor)).and_then(|()| still_takes_changes(descriptor)) {
+        // Asked of another inode where there is one: the answer would wait for writes that are under way to this one.
+        let filesystem = self.shared.filesystems.lock().get(&self.slot.device()).cloned();
+        let witness = filesystem.as_ref().map_or(descriptor, |filesystem| filesystem.as_fd());
+        match retry_on_intr(|| rustix::fs::fdatasync(descriptor)).and_then(|()| still_takes_changes(witness)) {
             Ok(()) => {
                 self.slot.synced(covered);
                 self.shared.descriptors.shrink();

@@ -183,7 +183,9 @@ fn what_is_synced_while_the_disk_breaks_is_there() {
 /// Writes and syncs little by little. How many bytes were synced.
 fn append_until_refused(path: &Path) -> u64 {
     const PIECE: [u8; 700] = [1; 700];
-    let file = RealDisk::new(10).create(path).unwrap();
+    let disk = RealDisk::new(10);
+    disk.create_dir_all(path.parent().unwrap()).unwrap();
+    let file = disk.create(path).unwrap();
     let mut synced = 0;
     while write_all_at(&*file, &[&PIECE], synced)
         .and_then(|()| file.sync_data())
