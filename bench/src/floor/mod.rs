@@ -1,6 +1,31 @@
-//! The floor.
+//! The floor: a bare server that does what every broker must and nothing else, so that its cost is what this machine
+//! charges any broker. One blocking thread per connection reads frames, checks the CRC of each batch, stamps its offset,
+//! writes it into one file per partition and answers; a fetch answers a small header and hands the file's range to
+//! `sendfile`. Nothing is synced, recovered, replicated, deduplicated or authorised: what a broker adds to these costs is
+//! its own. Files of an earlier run are overwritten.
+
+mod admin;
+mod connection;
+mod fetch;
+mod metadata;
+mod partition;
+mod produce;
+mod topics;
+mod wire;
 
 use std::error::Error;
+use std::io::{Write as _, stdout};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use connection::{Connection, ConnectionError};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use topics::Topics;
+
+/// Stack of a connection's thread, bytes: it holds no array, and ten thousand of them must fit.
+const STACK_BYTES: usize = 256 * 1024;
 
 /// Of the floor.
 #[derive(Debug, clap::Args)]
@@ -8,9 +33,45 @@ pub(crate) struct Options {
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: String,
+    /// Where partitions' files go; made if it is missing
+    #[arg(long)]
+    data_dir: PathBuf,
 }
 
 /// Serves until it is killed.
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    Err(options.listen.clone().into())
+    raise_open_files()?;
+    std::fs::create_dir_all(&options.data_dir)
+        .map_err(|error| format!("cannot make {}: {error}", options.data_dir.display()))?;
+    let topics = Arc::new(Topics::new(options.data_dir.clone()));
+    let listener =
+        TcpListener::bind(&options.listen).map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    writeln!(stdout(), "floor ready kafka={}", listener.local_addr()?)?;
+    loop {
+        let (stream, _) = listener.accept()?;
+        let topics = Arc::clone(&topics);
+        thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn(move || serve(stream, topics))?;
+    }
+}
+
+/// A connection from its first byte to its last; only what the client did not ask for is worth a line.
+fn serve(stream: TcpStream, topics: Arc<Topics>) {
+    match Connection::new(stream, topics).and_then(Connection::serve) {
+        Ok(()) | Err(ConnectionError::Io(_)) => {}
+        Err(problem) => eprintln!("weir-bench floor: closed a connection: {problem}"),
+    }
+}
+
+/// Connections and partitions are files: as many as the system lets this process have.
+fn raise_open_files() -> std::io::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    Ok(setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    )?)
 }
