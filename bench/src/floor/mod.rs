@@ -17,7 +17,7 @@ use std::error::Error;
 use std::io::{Write as _, stdout};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::thread;
 
 use connection::{Connection, ConnectionError};
@@ -56,11 +56,13 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// A connection from its first byte to its last; only what the client did not ask for is worth a line.
+/// A connection from its first byte to its last. The first that is closed for what it sent is worth a line; a flood of
+/// them would cost more than it should.
 fn serve(stream: TcpStream, topics: Arc<Topics>) {
+    static FIRST: Once = Once::new();
     match Connection::new(stream, topics).and_then(Connection::serve) {
         Ok(()) | Err(ConnectionError::Io(_)) => {}
-        Err(problem) => eprintln!("weir-bench floor: closed a connection: {problem}"),
+        Err(problem) => FIRST.call_once(|| eprintln!("weir-bench floor: closed a connection: {problem}")),
     }
 }
 
