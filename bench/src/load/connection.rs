@@ -8,8 +8,6 @@ use std::time::Instant;
 use super::Problem;
 use super::dialogue::{Asked, Dialogue, Heard, Latencies};
 
-/// Requests of which one write takes the pieces.
-const REQUESTS_A_WRITE: usize = 16;
 /// Bytes of a frame's size.
 const SIZE: usize = 4;
 
@@ -77,35 +75,25 @@ impl Connection {
         self.outgoing.push_back(asked);
     }
 
-    /// Writes what the socket takes.
+    /// Writes what the socket takes: a call for each request, as clients do.
     pub(super) fn write(&mut self) -> Result<(), Problem> {
-        while !self.outgoing.is_empty() {
-            let mut slices = [IoSlice::new(&[]); 2 * REQUESTS_A_WRITE];
-            for (asked, pair) in self.outgoing.iter().zip(slices.chunks_exact_mut(2)) {
-                pair[0] = IoSlice::new(asked.head());
-                pair[1] = IoSlice::new(&asked.payload);
-            }
+        while let Some(first) = self.outgoing.front() {
+            let mut slices = [IoSlice::new(first.head()), IoSlice::new(&first.payload)];
             let mut rest = &mut slices[..];
             IoSlice::advance_slices(&mut rest, self.written);
             match self.stream.write_vectored(rest) {
                 Ok(0) => return Err(Problem::Closed),
-                Ok(written) => self.pass_written(written),
+                Ok(written) => self.written += written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error.into()),
+            }
+            if self.written == first.len() {
+                self.written = 0;
+                self.outgoing.pop_front();
             }
         }
         Ok(())
-    }
-
-    fn pass_written(&mut self, written: usize) {
-        self.written += written;
-        while let Some(first) = self.outgoing.front()
-            && self.written >= first.len()
-        {
-            self.written -= first.len();
-            self.outgoing.pop_front();
-        }
     }
 
     /// Whether there is something that the socket did not take yet.

@@ -20,7 +20,6 @@ use kafka_protocol::messages::produce_response::{
 use kafka_protocol::messages::{ProduceResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 use storage::record_batch::{BatchError, BatchHeader, TimestampType, check_front, only_batch};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 pub(super) use heavy::HeavyBatches;
@@ -164,14 +163,15 @@ fn finish(header: RequestHeader, work: Work, timeout_ms: i32) -> Outcome {
         return answer(&header, &response);
     }
     let deadline = Instant::now() + Duration::from_millis(timeout_ms.max(0) as u64);
+    // Only now, so that one flush takes them all; the last is told last, so that its wait is the only one.
+    let commits = waiting.into_iter().rev().map(|waiting| {
+        let committed = waiting.commit.partition.committed(waiting.commit.end);
+        (waiting.topic, waiting.partition, committed)
+    });
+    let commits: Vec<_> = commits.collect();
     Outcome::later(async move {
         let mut response = response;
-        for Waiting {
-            topic,
-            partition,
-            committed,
-        } in waiting
-        {
+        for (topic, partition, committed) in commits {
             let outcome = tokio::time::timeout_at(deadline, committed).await;
             let error = match outcome {
                 Ok(Ok(Committed::Yes)) => continue,
@@ -206,7 +206,13 @@ fn first_error(response: &ProduceResponse) -> Option<i16> {
 struct Waiting {
     topic: usize,
     partition: usize,
-    committed: oneshot::Receiver<Committed>,
+    commit: Commit,
+}
+
+/// The end of a batch, which the high watermark has to reach.
+struct Commit {
+    partition: Arc<Partition>,
+    end: i64,
 }
 
 /// Where batches are checked.
@@ -303,12 +309,12 @@ impl Work {
         place: Place,
     ) -> Result<PartitionProduceResponse, usize> {
         match self.append(partition, produced, place) {
-            Ok((response, committed)) => {
-                if let Some(committed) = committed {
+            Ok((response, commit)) => {
+                if let Some(commit) = commit {
                     self.waiting.push(Waiting {
                         topic: self.next.0,
                         partition: self.next.1,
-                        committed,
+                        commit,
                     });
                 }
                 Ok(response)
@@ -338,7 +344,7 @@ impl Work {
         partition: &Arc<Partition>,
         produced: &ProducePartition,
         place: Place,
-    ) -> Result<(PartitionProduceResponse, Option<oneshot::Receiver<Committed>>), Stop> {
+    ) -> Result<(PartitionProduceResponse, Option<Commit>), Stop> {
         let node = &self.context.node;
         let settings = partition.settings();
         // `min.insync.replicas` never asks for more replicas than a partition has (Kafka: `Partition.effectiveMinIsr`),
@@ -392,7 +398,11 @@ impl Work {
             .with_base_offset(base_offset)
             .with_log_append_time_ms(log_append_time)
             .with_log_start_offset(partition.reader().start_offset());
-        Ok((response, waits.then(|| partition.committed(next_offset))))
+        let commit = || Commit {
+            partition: partition.clone(),
+            end: next_offset,
+        };
+        Ok((response, waits.then(commit)))
     }
 }
 

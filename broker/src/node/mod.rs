@@ -90,7 +90,7 @@ pub struct Node {
     stop: StopKind,
     settings: Arc<dyn TopicSettings>,
     journal: Arc<Journal>,
-    queue: FlushQueue,
+    queue: Arc<FlushQueue>,
     counters: FlushCounters,
     topics: TopicMap,
     metadata: Arc<Partition>,
@@ -208,7 +208,10 @@ impl Node {
     fn written(&self, partition: &Arc<Partition>, bytes: usize) {
         let settings = partition.settings();
         if settings.durability == Durability::Synced || partition.wants_flush() {
-            self.queue.push(partition);
+            match partition.is_awaited() {
+                true => self.queue.push(partition),
+                false => self.queue.push_unawaited(partition),
+            }
             return;
         }
         if !partition.flush_planned.load(Ordering::Acquire) {

@@ -10,6 +10,7 @@ use storage::journal::{GroupId, GroupState, Journal};
 use storage::log::{LogError, LogFiles, PARTITION_METADATA, Recovery, StopKind, is_own_name};
 use uuid::Uuid;
 
+use super::flusher::FlushQueue;
 use super::partition::{Partition, PartitionSettings};
 use super::{strays, topic_id};
 
@@ -22,6 +23,7 @@ pub(super) struct OpenPartition<'a> {
     pub(super) node_id: u64,
     pub(super) voters: &'a [u64],
     pub(super) journal: &'a Arc<Journal>,
+    pub(super) flush_queue: &'a Arc<FlushQueue>,
     pub(super) state: GroupState,
     pub(super) stop: StopKind,
     pub(super) now_ms: i64,
@@ -88,7 +90,10 @@ impl OpenPartition<'_> {
             Err(ReplicaError::Poisoned(reason)) => open(recovery().unreadable(reason))?,
             opened => opened?,
         };
-        Ok((Partition::new(self.topic, replica, self.settings), was_read))
+        Ok((
+            Partition::new(self.topic, replica, self.settings, self.flush_queue.clone()),
+            was_read,
+        ))
     }
 
     /// A directory of that name may be another topic's, which was deleted; or one whose making never became durable.

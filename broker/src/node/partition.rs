@@ -13,6 +13,7 @@ use storage::producer_state::ProducerStates;
 use storage::record_batch::{ProduceRules, ProducedBatch};
 use tokio::sync::{Notify, oneshot};
 
+use super::flusher::FlushQueue;
 use super::waiters::{Committed, Waiters};
 
 /// What the topic's configuration means for a partition.
@@ -51,6 +52,9 @@ pub struct Partition {
     reader: Arc<LogReader>,
     settings: ArcSwap<PartitionSettings>,
     waiters: Mutex<Waiters>,
+    /// Whether anybody waits for the watermark, to be seen without the lock.
+    has_waiters: AtomicBool,
+    flush_queue: Arc<FlushQueue>,
     observer: OnceLock<Arc<dyn HighWatermarkObserver>>,
     /// In the flusher's queue, or in a flush.
     pub(super) queued: AtomicBool,
@@ -68,7 +72,12 @@ pub struct Partition {
 }
 
 impl Partition {
-    pub(super) fn new(topic: Arc<str>, replica: Replica, settings: PartitionSettings) -> Self {
+    pub(super) fn new(
+        topic: Arc<str>,
+        replica: Replica,
+        settings: PartitionSettings,
+        flush_queue: Arc<FlushQueue>,
+    ) -> Self {
         let reader = replica.reader().clone();
         let announced = reader.high_watermark().offset.into();
         let leader_epoch = epoch_of(&replica).into();
@@ -79,6 +88,8 @@ impl Partition {
             reader,
             settings: ArcSwap::from_pointee(settings),
             waiters: Mutex::default(),
+            has_waiters: AtomicBool::new(false),
+            flush_queue,
             observer: OnceLock::new(),
             queued: AtomicBool::new(false),
             announced,
@@ -138,15 +149,15 @@ impl Partition {
 
     /// Resolves once the high watermark has reached `offset`.
     pub fn committed(&self, offset: i64) -> oneshot::Receiver<Committed> {
-        let told = self.waiters.lock().wait_for(offset);
+        let told = self.wait(|waiters| waiters.wait_for(offset));
         if is_planted(Bug::AckBeforeSync) {
-            self.waiters.lock().advance(offset);
+            self.tell(|waiters| waiters.advance(offset));
         }
         // The watermark may have moved between the append and now, or the partition failed.
         if self.is_failed() {
-            self.waiters.lock().fail();
+            self.tell(Waiters::fail);
         } else if self.reader.high_watermark().offset >= offset {
-            self.waiters.lock().advance(self.reader.high_watermark().offset);
+            self.tell(|waiters| waiters.advance(self.reader.high_watermark().offset));
         }
         told
     }
@@ -155,7 +166,7 @@ impl Partition {
     pub fn writable(&self) -> oneshot::Receiver<()> {
         let told = self.waiters.lock().wait_writable();
         if self.is_failed() {
-            self.waiters.lock().fail();
+            self.tell(Waiters::fail);
         } else {
             self.announce_writable();
         }
@@ -164,7 +175,32 @@ impl Partition {
 
     /// Wakes `fetch` at the next move of the high watermark. Look at it again after this call: it may just have moved.
     pub fn watch(&self, fetch: Arc<Notify>) {
-        self.waiters.lock().watch(fetch);
+        self.wait(|waiters| waiters.watch(fetch));
+    }
+
+    /// Lets somebody wait for the watermark. A flush that would have been put off is not, then.
+    fn wait<T>(&self, begin: impl FnOnce(&mut Waiters) -> T) -> T {
+        let told = {
+            let mut waiters = self.waiters.lock();
+            self.has_waiters.store(true, Ordering::Release);
+            begin(&mut waiters)
+        };
+        if self.queued.load(Ordering::Acquire) {
+            self.flush_queue.hurry();
+        }
+        told
+    }
+
+    /// Tells those who wait for the watermark.
+    fn tell(&self, tell: impl FnOnce(&mut Waiters)) {
+        let mut waiters = self.waiters.lock();
+        tell(&mut waiters);
+        self.has_waiters.store(waiters.await_watermark(), Ordering::Release);
+    }
+
+    /// Whether anybody waits for the watermark.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.has_waiters.load(Ordering::Acquire) || self.observer.get().is_some()
     }
 
     /// Who is to be told of the watermark's moves, for a partition that carries the broker's own state. Set once.
@@ -313,7 +349,7 @@ impl Partition {
     }
 
     pub(super) fn prune_waiters(&self) {
-        self.waiters.lock().prune();
+        self.tell(Waiters::prune);
     }
 
     /// Tells waiters and observer how far the watermark has come.
@@ -322,7 +358,7 @@ impl Partition {
         if self.announced.fetch_max(offset, Ordering::AcqRel) >= offset {
             return;
         }
-        self.waiters.lock().advance(offset);
+        self.tell(|waiters| waiters.advance(offset));
         if let Some(observer) = self.observer.get() {
             observer.advanced(offset);
         }
@@ -336,7 +372,7 @@ impl Partition {
 
     fn announce_failure(&self) {
         self.leader_epoch.store(-1, Ordering::Release);
-        self.waiters.lock().fail();
+        self.tell(Waiters::fail);
         if let Some(observer) = self.observer.get() {
             observer.failed();
         }

@@ -113,7 +113,8 @@ impl OpenNode {
         }
         let stop = stop_kind(&recovered, &boot_id);
         let journal = Arc::new(journal);
-        let metadata = Arc::new(self.open_metadata(&journal, stop)?);
+        let queue = Arc::new(FlushQueue::default());
+        let metadata = Arc::new(self.open_metadata(&journal, &queue, stop)?);
         if let Some(reason) = metadata.out_of_service() {
             return Err(StartError::Damaged(reason));
         }
@@ -126,7 +127,7 @@ impl OpenNode {
             stop,
             settings: self.settings,
             journal,
-            queue: FlushQueue::default(),
+            queue,
             counters: FlushCounters::default(),
             topics: TopicMap::default(),
             metadata,
@@ -174,7 +175,12 @@ impl OpenNode {
         }
     }
 
-    fn open_metadata(&self, journal: &Arc<Journal>, stop: StopKind) -> Result<Partition, ReplicaError> {
+    fn open_metadata(
+        &self,
+        journal: &Arc<Journal>,
+        flush_queue: &Arc<FlushQueue>,
+        stop: StopKind,
+    ) -> Result<Partition, ReplicaError> {
         let id = GroupId {
             topic_id: TOPIC_ID,
             partition: 0,
@@ -187,6 +193,7 @@ impl OpenNode {
             node_id: self.node_id,
             voters: &[self.node_id],
             journal,
+            flush_queue,
             state: journal.group(id).unwrap_or_default(),
             stop,
             now_ms: self.clock.wall_ms(),

@@ -200,8 +200,10 @@ impl Node {
             if let Some(observer) = self.observer.get() {
                 observer.opened(partition);
             }
-            self.queue.push(partition);
+            self.queue.push_unawaited(partition);
         }
+        // All in one pass.
+        self.queue.hurry();
         is_verified
     }
 
@@ -218,6 +220,7 @@ impl Node {
             node_id: self.meta.node_id,
             voters,
             journal: &self.journal,
+            flush_queue: &self.queue,
             state: self.journal.group(id).unwrap_or_default(),
             stop: self.stop_of(id),
             now_ms: self.clock.wall_ms(),

@@ -50,6 +50,11 @@ impl Waiters {
         !self.writable.is_empty()
     }
 
+    /// Whether somebody waits for the high watermark.
+    pub(crate) fn await_watermark(&self) -> bool {
+        !self.produces.is_empty() || !self.fetches.is_empty()
+    }
+
     /// The partition takes batches now.
     pub(crate) fn writable(&mut self) {
         for tell in self.writable.drain(..) {
