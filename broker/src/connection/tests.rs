@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::test_file::TestFile;
 use super::{Limits, Outcome, Request, Service};
 use crate::metrics::{Limit, Metrics};
-use crate::server::{ConnectionQuotas, Server};
+use crate::server::{ConnectionQuotas, Server, Workers};
 use crate::wire::{Part, Response};
 
 mod files;
@@ -126,7 +126,13 @@ async fn start(limits: Limits, quotas: ConnectionQuotas) -> Fixture {
         file: Mutex::new(None),
     });
     let metrics = Arc::new(Metrics::default());
-    let server = Server::new(service.clone(), limits, quotas, metrics.clone());
+    let server = Server::new(
+        service.clone(),
+        Workers::start(2).unwrap(),
+        limits,
+        quotas,
+        metrics.clone(),
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     server.listen(listener);

@@ -34,13 +34,15 @@ use crate::coordinator::Coordinators;
 use crate::loggers::Loggers;
 use crate::metrics::Metrics;
 use crate::node::{Clock, Node, OpenNode, StartError, SystemClock, TopicObserver, topic_id};
-use crate::server::Server;
+use crate::server::{Server, Workers};
 use crate::settings::{ConfiguredTopics, LiveConfig, Observers, metadata_partition};
 
 /// How long a stop may take, requests in flight included.
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
-/// At least this many threads, so that one append that the kernel throttles stalls few.
+/// At least this many threads for connections, so that one append that the kernel throttles stalls few.
 const MIN_WORKERS: usize = 4;
+/// Threads for all that is not a connection: accepting, timers, housekeeping, the admin listener.
+const BACKGROUND_THREADS: usize = 2;
 /// How often the node looks for what is due.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_millis(20);
 /// Into how many portions the scrub's rate is cut.
@@ -129,11 +131,8 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     }
     raise_descriptor_limit();
     refuse_huge_pages();
-    let workers = std::thread::available_parallelism()
-        .map_or(MIN_WORKERS, usize::from)
-        .max(MIN_WORKERS);
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
+        .worker_threads(BACKGROUND_THREADS)
         .enable_all()
         .thread_name("weir")
         .build()
@@ -162,7 +161,7 @@ async fn serve(config: Arc<BrokerConfig>, loggers: Loggers, started: Instant) ->
     let metrics = Arc::new(Metrics::with_limits(context.limits.clone()));
     let coordinators = context.coordinators.clone();
     let api = Arc::new(Api::new(context.clone()));
-    let server = Server::new(api, limits(&config), quotas, metrics.clone());
+    let server = Server::new(api, start_workers()?, limits(&config), quotas, metrics.clone());
     let live_config = Arc::new(LiveConfig::new(context.config.clone()));
     let watch = Arc::new(quotas::Watch::default());
     let observers: Vec<Arc<dyn TopicObserver>> = vec![
@@ -343,6 +342,11 @@ fn open_node(config: &Arc<BrokerConfig>) -> Result<Arc<Node>, ServeError> {
         max_cached_bytes: config.log.write_caching_flush_bytes,
     };
     Ok(open.run()?)
+}
+
+fn start_workers() -> Result<Workers, ServeError> {
+    let count = std::thread::available_parallelism().map_or(MIN_WORKERS, usize::from);
+    Workers::start(count.max(MIN_WORKERS)).map_err(ServeError::Threads)
 }
 
 fn start_flushers(node: &Arc<Node>) -> Result<Vec<std::thread::JoinHandle<()>>, ServeError> {

@@ -7,6 +7,8 @@
 //! for its address a connection is closed at once, as in Kafka. The limits can change at any time; connections above a
 //! new limit stay.
 
+mod workers;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -23,6 +25,8 @@ use tracing::{debug, info, warn};
 use crate::connection::driver::Ended;
 use crate::connection::{Connection, ConnectionInfo, Control, Limits, Service, Shared};
 use crate::metrics::{Limit, Metrics};
+
+pub use workers::Workers;
 
 /// How long accepting rests after it failed for want of descriptors or memory.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
@@ -52,6 +56,7 @@ impl Default for ConnectionQuotas {
 /// The Kafka front end: listeners and their connections.
 pub struct Server<S> {
     shared: Arc<Shared<S>>,
+    workers: Workers,
     quotas: ArcSwap<ConnectionQuotas>,
     open: Mutex<Open>,
     next_id: AtomicU64,
@@ -67,10 +72,17 @@ struct Open {
 }
 
 impl<S: Service> Server<S> {
-    /// A server without listeners yet.
-    pub fn new(service: Arc<S>, limits: Limits, quotas: ConnectionQuotas, metrics: Arc<Metrics>) -> Arc<Self> {
+    /// A server without listeners yet, whose connections live on these threads.
+    pub fn new(
+        service: Arc<S>,
+        workers: Workers,
+        limits: Limits,
+        quotas: ConnectionQuotas,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             shared: Arc::new(Shared::new(service, limits, metrics)),
+            workers,
             quotas: ArcSwap::from_pointee(quotas),
             open: Mutex::default(),
             next_id: AtomicU64::new(0),
@@ -191,10 +203,19 @@ impl<S: Service> Server<S> {
             local,
             software: Default::default(),
         });
-        let connection = Connection::new(stream, self.shared.clone(), info, place.control.clone());
-        tokio::spawn(async move {
+        let shared = self.shared.clone();
+        // Its reactor is another one from now on.
+        let stream = match stream.into_std() {
+            Ok(stream) => stream,
+            Err(error) => return debug!(%peer, %error, "connection ended"),
+        };
+        self.workers.next().spawn(async move {
             let id = place.id;
-            match connection.run().await {
+            let stream = match TcpStream::from_std(stream) {
+                Ok(stream) => stream,
+                Err(error) => return warn!(id, %peer, %error, "connection closed"),
+            };
+            match Connection::new(stream, shared, info, place.control.clone()).run().await {
                 Ended::Refused(reason) => warn!(id, %peer, reason, "connection closed"),
                 reason @ (Ended::Idle | Ended::FrameTimeout) => info!(id, %peer, %reason, "connection closed"),
                 reason => debug!(id, %peer, %reason, "connection ended"),

@@ -15,8 +15,8 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 use rustix::fs::{Advice, AtFlags, Mode, OFlags, StatxFlags};
@@ -124,6 +124,7 @@ impl RealDisk {
         Ok(Arc::new(RealFile {
             slot,
             shared: self.shared.clone(),
+            is_memory: OnceLock::new(),
         }))
     }
 
@@ -264,9 +265,16 @@ impl Disk for RealDisk {
 struct RealFile {
     slot: Arc<Slot>,
     shared: Arc<Shared>,
+    /// Whether its filesystem is memory itself; known once it was asked.
+    is_memory: OnceLock<bool>,
 }
 
 impl RealFile {
+    fn is_memory(&self, descriptor: BorrowedFd<'_>) -> io::Result<bool> {
+        let is_memory = rustix::fs::fstatfs(descriptor)?.f_type == TMPFS_MAGIC;
+        Ok(*self.is_memory.get_or_init(|| is_memory))
+    }
+
     fn open_descriptor(&self) -> io::Result<DescriptorGuard> {
         match self.slot.get() {
             Some(guard) => Ok(guard),
@@ -411,6 +419,9 @@ impl DiskFile for RealFile {
         let Some(last) = len.checked_sub(1) else {
             return Ok(true);
         };
+        if self.is_memory.get() == Some(&true) {
+            return Ok(true);
+        }
         let guard = self.open_descriptor()?;
         for distance in (0..last).step_by(RESIDENCY_STRIDE).chain([last]) {
             let mut byte = [0];
@@ -419,7 +430,7 @@ impl DiskFile for RealFile {
             match retry_on_intr(|| rustix::io::preadv2(borrow(&guard), &mut slices, at, ReadWriteFlags::NOWAIT)) {
                 Ok(0) => return Ok(true),
                 Ok(_) => {}
-                Err(Errno::OPNOTSUPP) => return Ok(rustix::fs::fstatfs(borrow(&guard))?.f_type == TMPFS_MAGIC),
+                Err(Errno::OPNOTSUPP) => return self.is_memory(borrow(&guard)),
                 Err(Errno::AGAIN | Errno::NOSYS) => return Ok(false),
                 Err(errno) => return Err(errno.into()),
             }

@@ -221,6 +221,7 @@ fn a_direct_read_sees_the_device() {
     let path = dir.path().join("a");
     create_synced(&shared, &path, b"0123456789");
     let file = RealFile {
+        is_memory: OnceLock::new(),
         slot: Arc::new(Slot::new(99, 0)),
         shared: shared.shared.clone(),
     };
