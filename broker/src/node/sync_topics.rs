@@ -15,9 +15,6 @@ use super::start::StartError;
 use super::strays::DELETE_SUFFIX;
 use crate::controller::image::{Image, Overrides, ResourceType, Topic};
 
-/// How long the directory of a deleted topic stays for readers that are at it, in milliseconds.
-const DIRECTORY_DELETE_DELAY_MS: u64 = 60_000;
-
 /// From this many partitions on, one sync of the filesystem at start is cheaper than two for each.
 const SYNC_ALL_FROM: usize = 4;
 
@@ -89,9 +86,9 @@ impl Node {
         if let Err(error) = self.journal.append_lazily(&[(partition.id, Record::GroupRemoved)], now) {
             tracing::warn!(%partition, %error, "cannot note that a partition is gone");
         }
-        self.housekeeping
-            .lock()
-            .remove_later(aside, now + DIRECTORY_DELETE_DELAY_MS);
+        // Some may be reading there.
+        let delay = partition.settings().log.file_delete_delay_ms.max(0) as u64;
+        self.housekeeping.lock().remove_later(aside, now.saturating_add(delay));
     }
 
     /// Tries again to open the partitions that could not be opened, say because the disk was full.

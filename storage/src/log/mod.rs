@@ -15,6 +15,7 @@
 
 mod append;
 mod batch_reader;
+mod bookmarks;
 mod config;
 mod damage_note;
 mod delete_records;

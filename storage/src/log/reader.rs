@@ -43,6 +43,9 @@ pub struct Slice {
 /// default, and the largest batches by default.
 const WALKED_AHEAD: usize = 2 << 20;
 
+/// Bytes that are walked through without a look into the index: some two reads.
+const WALKED_AT_ONCE: u64 = 8 << 10;
+
 /// What a fetch finds.
 #[derive(Debug, Clone)]
 pub struct Fetched {
@@ -207,7 +210,8 @@ impl LogReader {
                 end = end.min(damage.position);
                 is_damaged = true;
             }
-            let (position, header) = match self.find(segment, from, end)? {
+            let mut walk = self.walk_to(segment, from, end)?;
+            let (position, header) = match self.find(segment, from, &mut walk)? {
                 Some(found) => found,
                 None if is_damaged => break,
                 None => continue,
@@ -217,8 +221,11 @@ impl LogReader {
             let reach = position.saturating_add(max_bytes);
             if reach >= end {
                 to = end;
+                if end == limit.position && segment.base_offset() == limit.segment_base {
+                    segment.bookmarks.note(limit.offset, end);
+                }
             } else if reach > first_end {
-                to = self.last_boundary(segment, first_end, reach)?;
+                to = self.last_boundary(segment, walk, header.next_offset(), reach)?;
             }
             let slice = Slice {
                 file: segment.file().clone(),
@@ -234,19 +241,34 @@ impl LogReader {
         Ok(None)
     }
 
-    /// The last end of a batch of `segment` at or before byte `reach`; `known` is one.
-    fn last_boundary(&self, segment: &Segment, known: u64, reach: u64) -> Result<u64, LogError> {
-        let from = segment.boundary_at_or_before(&self.files, reach)?.max(known);
-        let mut last = from;
+    /// The last end of a batch of `segment` at or before byte `reach`. The walk is at one, and `next` is the offset behind it.
+    fn last_boundary(
+        &self,
+        segment: &Segment,
+        mut walk: HeaderWalk,
+        mut next: i64,
+        reach: u64,
+    ) -> Result<u64, LogError> {
+        let known = walk.position();
+        let mut is_next_known = true;
+        if reach - known > WALKED_AT_ONCE {
+            let indexed = segment.boundary_at_or_before(&self.files, reach)?;
+            if indexed > known {
+                walk = HeaderWalk::new(segment.file().clone(), indexed, segment.size());
+                is_next_known = false;
+            }
+        }
+        let mut walk = walk.until(segment.size());
+        let from = walk.position();
         // Who reads here must not wait for the disk: then it is a little less.
         let ahead = (reach.saturating_sub(from) as usize).min(WALKED_AHEAD);
         let is_resident = || segment.file().is_resident(from, ahead).unwrap_or(false);
         // A page that is just being written to seems not to be there.
         if ahead < HEADER_LEN || !(is_resident() || is_resident() || is_resident()) {
-            return Ok(last);
+            return Ok(from);
         }
         let end_of_walk = from + ahead as u64;
-        let mut walk = HeaderWalk::new(segment.file().clone(), from, segment.size());
+        let mut last = from;
         // Between two entries of the index there are few batches, unless they are large.
         while last + HEADER_LEN as u64 <= end_of_walk
             && let Step::Batch { position, header } = walk.step().map_err(|error| self.read_error(segment, error))?
@@ -256,13 +278,30 @@ impl LogReader {
                 break;
             }
             last = end;
+            next = header.next_offset();
+            is_next_known = true;
+        }
+        if is_next_known {
+            segment.bookmarks.note(next, last);
         }
         Ok(last)
     }
 
-    /// The first batch of `segment` whose last offset is at least `offset`, below byte `end`.
-    fn find(&self, segment: &Segment, offset: i64, end: u64) -> Result<Option<(u64, BatchHeader)>, LogError> {
-        let mut walk = segment.walk_to(&self.files, offset, end)?;
+    /// A walk to byte `end` that begins at or before the batch that holds `offset`.
+    fn walk_to(&self, segment: &Segment, offset: i64, end: u64) -> Result<HeaderWalk, LogError> {
+        match segment.bookmarks.position_of(offset) {
+            Some(position) if position < end => Ok(HeaderWalk::new(segment.file().clone(), position, end)),
+            _ => segment.walk_to(&self.files, offset, end),
+        }
+    }
+
+    /// The next batch of a walk whose last offset is at least `offset`.
+    fn find(
+        &self,
+        segment: &Segment,
+        offset: i64,
+        walk: &mut HeaderWalk,
+    ) -> Result<Option<(u64, BatchHeader)>, LogError> {
         loop {
             match walk.step().map_err(|error| self.read_error(segment, error))? {
                 Step::Batch { position, header } if header.last_offset() >= offset => {

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use arc_swap::ArcSwapOption;
 use parking_lot::{Mutex, RwLock};
 
+use super::bookmarks::Bookmarks;
 use super::error::LogError;
 use super::files::{INDEX, LOG, LogFiles, TIME_INDEX};
 use super::walk::{HeaderWalk, Step};
@@ -44,6 +45,7 @@ pub struct Segment {
     is_distrusted: AtomicBool,
     /// What the journal says of it, if the cleaner wrote it.
     cleaned: Option<CleanedSegment>,
+    pub(super) bookmarks: Bookmarks,
 }
 
 /// The indexes of the segment that is written to.
@@ -147,6 +149,7 @@ impl Segment {
             remakes: AtomicU64::new(0),
             is_distrusted: AtomicBool::new(false),
             cleaned: None,
+            bookmarks: Bookmarks::default(),
         }
     }
 
@@ -168,6 +171,7 @@ impl Segment {
             remakes: AtomicU64::new(0),
             is_distrusted: AtomicBool::new(false),
             cleaned,
+            bookmarks: Bookmarks::default(),
         }
     }
 
@@ -201,6 +205,9 @@ impl Segment {
 
     /// Where a look-up of `offset` begins to read, if the index is in memory.
     pub(super) fn position_in_memory(&self, offset: i64) -> Option<u64> {
+        if let Some(position) = self.bookmarks.position_of(offset) {
+            return Some(position);
+        }
         if let Some(live) = &*self.live.read() {
             return Some(u64::from(live.offsets.lookup(offset)));
         }

@@ -16,6 +16,8 @@ pub struct HeaderWalk {
     end: u64,
     chunk: Vec<u8>,
     chunk_start: u64,
+    /// Behind a batch longer than a chunk only the header is read: the next would not be in the chunk either.
+    is_sparse: bool,
 }
 
 /// One step of a walk.
@@ -48,6 +50,7 @@ impl HeaderWalk {
             end,
             chunk: Vec::new(),
             chunk_start: 0,
+            is_sparse: false,
         }
     }
 
@@ -96,6 +99,7 @@ impl HeaderWalk {
             return Ok(Step::Bad { position, reason });
         }
         self.position += header.size() as u64;
+        self.is_sparse = header.size() >= CHUNK;
         Ok(Step::Batch { position, header })
     }
 
@@ -103,7 +107,8 @@ impl HeaderWalk {
         let inside =
             position >= self.chunk_start && position + HEADER_LEN as u64 <= self.chunk_start + self.chunk.len() as u64;
         if !inside {
-            let len = (self.end - position).min(CHUNK as u64) as usize;
+            let wanted = if self.is_sparse { HEADER_LEN } else { CHUNK };
+            let len = (self.end - position).min(wanted as u64) as usize;
             self.chunk.resize(len, 0);
             self.chunk_start = position;
             read_exact_at(&*self.file, &mut self.chunk, position)?;
