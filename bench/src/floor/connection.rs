@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::fetch::Piece;
 use super::topics::Topics;
 use super::wire::{Malformed, Reader};
-use super::{admin, fetch, metadata, produce};
+use super::{admin, fetch, metadata, produce, set_send_buffer};
 
 /// A longer frame closes the connection, bytes.
 const MAX_FRAME: usize = 64 * 1024 * 1024;
@@ -67,6 +67,7 @@ impl Connection {
     /// Over a socket that was accepted.
     pub(super) fn new(stream: TcpStream, topics: Arc<Topics>) -> Result<Self, ConnectionError> {
         stream.set_nodelay(true)?;
+        set_send_buffer(&stream)?;
         Ok(Self {
             stream,
             topics,
