@@ -1,0 +1,1 @@
+"""Runs the benchmark: servers, loads, probes of the machine, and the report. See bench/README.md."""
