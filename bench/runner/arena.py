@@ -9,10 +9,14 @@ from .media import Medium
 from .probes import Probes
 from .warm import warm
 from harness.brokers import Broker
+from harness.process import Failure
 
 # Deleted topics go after a second; what is there then, up to a bound, is the server's own.
 SETTLE_SECONDS = 2
 KEPT = 500 * 10**6
+ROOM_SECONDS = 30
+# Less is no measurement.
+LEAST = 500 * 10**6
 
 
 @dataclass
@@ -50,16 +54,21 @@ class Arena:
             self.settle(name)
         return self.servers[name]
 
-    def settle(self, name: str) -> None:
-        """Waits until what a server has deleted has given its room back."""
+    def settle(self, name: str) -> str:
+        """Waits until what a server has deleted has given its room back; says so where it does not."""
         if name not in self.servers:
-            return
+            return ""
         data = self.servers[name].data
         if name not in self._empty:
             # What it keeps for itself, such as a journal, is not counted.
             time.sleep(SETTLE_SECONDS)
             self._empty[name] = min(media.size(data), KEPT)
-        media.await_room(data, self._empty[name])
+        end = time.monotonic() + ROOM_SECONDS
+        while (kept := media.size(data)) > self._empty[name] + KEPT:
+            if time.monotonic() > end:
+                return f"{name} still has {kept / media.GB:.1f} GB, {ROOM_SECONDS} s after its topic was deleted"
+            time.sleep(0.1)
+        return ""
 
     def restart_dead(self, say=print) -> None:
         """A server that has died under a load comes back for the next ones."""
@@ -80,4 +89,7 @@ class Arena:
 
     def max_bytes(self) -> int:
         """How many bytes of payload a measurement may count; its warming comes on top."""
-        return max(min(media.MAX_MEASURED, self.medium.room() * media.MAX_MEASURED // media.MAX_DATA), 0)
+        found = min(media.MAX_MEASURED, self.medium.room() * media.MAX_MEASURED // media.MAX_DATA)
+        if found < LEAST:
+            raise Failure(f"there is no room left on the {self.medium.name}")
+        return found

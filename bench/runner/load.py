@@ -75,7 +75,7 @@ class Topic:
     def __exit__(self, *_) -> None:
         # A server that was ended meanwhile has nothing to delete.
         if self._server.process is not None and self._server.process.poll() is None:
-            call("delete-topic", "--server", self._server.listens, "--name", self.name)
+            call("delete-topic", "--server", self._server.listens, "--topic", self.name)
 
-    def options(self, flag: str = "--name") -> list[object]:
-        return [flag, self.name, "--partitions", self.partitions]
+    def options(self) -> list[object]:
+        return ["--topic", self.name, "--partitions", self.partitions]

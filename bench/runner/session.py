@@ -97,7 +97,6 @@ class Session:
             if row.probes:
                 arena.probes.take(row.probes)
             load = kinds.KINDS[row.kind](arena, name, row)
-            arena.settle(name)
         except Failure as problem:
             error = str(problem)
             self.failed += 1
@@ -106,6 +105,8 @@ class Session:
                         dict(arena.probes.latest), error)
         self._results.add(result)
         self._progress.done(self._choice.cost(row), line(row, result))
+        if not error and (kept := arena.settle(name)):
+            self._progress.say(kept)
 
     def _median(self, row: str, server: str, metric: str) -> float | None:
         return Summary(self._results.all).median(row, server, metric)

@@ -40,8 +40,8 @@ def _reading(server, seconds: float) -> tuple[float, float]:
     """Requests a second of a mix of produces, and of fetches."""
     common = [*on(server), "--warm-seconds", 0, "--seconds", seconds, "--max-bytes", MAX_BYTES]
     with Topic(server, 4) as topic:
-        produced = [call("produce", *topic.options("--topic"), *common, *load) for load in PRODUCES]
-        fetched = [call("fetch", *topic.options("--topic"), *common, *load) for load in FETCHES]
+        produced = [call("produce", *topic.options(), *common, *load) for load in PRODUCES]
+        fetched = [call("fetch", *topic.options(), *common, *load) for load in FETCHES]
     return _rate(produced[0]), _rate(fetched[0])
 
 

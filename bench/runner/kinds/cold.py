@@ -20,7 +20,7 @@ def cold(arena, name: str, row) -> dict:
         fill(server, large, payload)
         forget(server.data)
         alone = call(*pair, "--topic", hot.name)
-        with Load("fetch", *on(server), *large.options("--topic"), "--connections", PARTITIONS, "--fetch-bytes", 1 << 20,
+        with Load("fetch", *on(server), *large.options(), "--connections", PARTITIONS, "--fetch-bytes", 1 << 20,
                   "--warm-seconds", 0, "--seconds", seconds + 3, "--max-bytes", payload) as reader:
             beside = call(*pair, "--topic", hot.name)
             read = reader.answer()

@@ -9,7 +9,7 @@ IDLE_SECONDS = 5
 def produce(arena, name: str, row) -> dict:
     server = arena.server(name)
     with Topic(server, row.partitions) as topic:
-        return call("produce", *on(server), *topic.options("--topic"), *row.arguments(), *_times(arena),
+        return call("produce", *on(server), *topic.options(), *row.arguments(), *_times(arena),
                     "--max-bytes", arena.max_bytes())
 
 
@@ -17,7 +17,7 @@ def fetch(arena, name: str, row) -> dict:
     server = arena.server(name)
     with Topic(server, row.partitions) as topic:
         fill(server, topic, FETCHED)
-        return call("fetch", *on(server), *topic.options("--topic"), *row.arguments(), *_times(arena))
+        return call("fetch", *on(server), *topic.options(), *row.arguments(), *_times(arena))
 
 
 def end_to_end(arena, name: str, row) -> dict:
@@ -33,7 +33,7 @@ def idle(arena, name: str, row) -> dict:
 
 def fill(server, topic, payload: int, record_bytes: int = 1000) -> None:
     """Fills a topic with batches of 16 KB."""
-    call("produce", *on(server), *topic.options("--topic"), "--record-bytes", record_bytes, "--batch-bytes", 16384,
+    call("produce", *on(server), *topic.options(), "--record-bytes", record_bytes, "--batch-bytes", 16384,
          "--acks", "1", "--connections", 4, "--in-flight", 8, "--warm-seconds", 0, "--seconds", 600,
          "--max-bytes", payload, seconds=700)
 

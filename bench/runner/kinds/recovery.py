@@ -20,7 +20,7 @@ def recovery(arena, name: str, row) -> dict:
     try:
         server.start()
         topic = Topic(server, PARTITIONS).__enter__()
-        with Load("produce", *on(server), *topic.options("--topic"), "--record-bytes", 1000, "--batch-bytes", 1 << 18,
+        with Load("produce", *on(server), *topic.options(), "--record-bytes", 1000, "--batch-bytes", 1 << 18,
                   "--acks", "all", "--connections", 4, "--in-flight", 4, "--warm-seconds", 0,
                   "--seconds", FILL_SECONDS) as load:
             end = time.monotonic() + FILL_SECONDS
@@ -30,7 +30,7 @@ def recovery(arena, name: str, row) -> dict:
                 time.sleep(LOOK_SECONDS)
             held = media.size(server.data)
             server.kill()
-        found = call("start", "--server", server.listens, *topic.options("--topic"), "--pick", PARTITIONS, "--seed", 1,
+        found = call("start", "--server", server.listens, *topic.options(), "--pick", PARTITIONS, "--seed", 1,
                      "--signal", "KILL", "--", *server.command(), seconds=FILL_SECONDS)
         return found | {"log_bytes": held}
     finally:
