@@ -45,7 +45,7 @@ def _run(options: argparse.Namespace) -> int:
     results = Results(options.out)
     results.machine = machine.describe()
     session = Session(choice, results)
-    session.run(lambda group, say: say(_shown(group, Summary(results.all), options.servers)))
+    session.run(lambda group, say: say(_shown(group, Summary(results.all), session.run_id)))
     print(f"saved in {options.out}")
     if not (options.only or options.quick or options.is_trial):
         _report(results)
@@ -60,9 +60,11 @@ def _report(results: Results) -> int:
     return 0
 
 
-def _shown(group: Group, summary: Summary, servers: tuple[str, ...]) -> str:
-    """A group's tables, once it has been run."""
-    parts = ["", f"== {group.name}: {group.title}", table.group(group, summary, reference.doubts(summary))]
+def _shown(group: Group, summary: Summary, run: str) -> str:
+    """A group's tables, once it has been run; what an earlier run has found is there to compare with."""
+    marks = dict.fromkeys(reference.doubts(summary), " †")
+    marks |= {key: f"{marks.get(key, '')} (earlier)" for key in summary.before(run)}
+    parts = ["", f"== {group.name}: {group.title}", table.group(group, summary, marks)]
     verdicts = [(row, verdict) for row, verdict in table.targets(group, summary) if verdict.reached is not None]
     if verdicts:
         parts += ["", report.reached(verdicts)]

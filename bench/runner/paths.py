@@ -19,4 +19,4 @@ LOAD = PROJECT / "target" / "release" / "weir-bench"
 RDKAFKA = TARGET / "librdkafka"
 
 # Starting brokers and installing Kafka's jars is the compat tests' business.
-sys.path.insert(0, str(PROJECT / "compat-tests"))
+sys.path.append(str(PROJECT / "compat-tests"))

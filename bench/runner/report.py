@@ -25,10 +25,11 @@ rate says how they share them, and the CPU says what the broker costs.
 def write(results: Results, report: Path, directory: Path) -> None:
     """The report and its charts."""
     summary = Summary(results.all)
-    marks = reference.doubts(summary)
+    doubts = reference.doubts(summary)
+    marks = dict.fromkeys(doubts, " †")
     made = charts.write(summary, directory)
     groups = [group for group in rows.GROUPS if any(group.id(row) in summary.rows() for row in group.rows)]
-    parts = [INTRODUCTION, _machine(results), _loses(groups, summary), _not_reached(groups, summary), _doubts(marks),
+    parts = [INTRODUCTION, _machine(results), _loses(groups, summary), _not_reached(groups, summary), _doubts(doubts),
              *(_group(group, summary, marks) for group in groups), _probes(results), _charts(made, directory.name),
              _errors(summary)]
     report.write_text("\n".join(part for part in parts if part))
@@ -84,10 +85,10 @@ def _not_reached(groups: list, summary: Summary) -> str:
                       "", *lines, ""])
 
 
-def _doubts(marks: dict) -> str:
-    if not marks:
+def _doubts(doubts: dict) -> str:
+    if not doubts:
         return ""
-    lines = [f"- `{row}`, {table.SERVERS[server]}: {text}" for (row, server), text in marks.items()]
+    lines = [f"- `{row}`, {table.SERVERS[server]}: {text}" for (row, server), text in doubts.items()]
     return "\n".join(["## Rows in doubt (†)", "", "Kafka or the floor are more than 20 % away from what they did on such a "
                       "machine when it was quiet; see the probes.", "", *lines, ""])
 

@@ -1,7 +1,8 @@
 """The servers under load, each as its users start it.
 
-What differs from the defaults: deleted topics give their room back after a second instead of a minute, because the
-next measurement needs it, and Weir has 20,000 file descriptors at most, whatever the machine would give.
+What differs from the defaults: there is one node; deleted topics give their room back after a second instead of a
+minute, because the next measurement needs it; and Weir has 20,000 file descriptors at most, whatever the machine would
+give.
 """
 
 import resource
@@ -15,7 +16,7 @@ from harness.process import Failure, await_line, free_ports, run, start, tail
 KAFKA_FLAGS = ["-Xmx1G", "-Xms1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
                "-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent"]
 
-SETTINGS = {"log.segment.delete.delay.ms": "1000"}
+SETTINGS = {"log.segment.delete.delay.ms": "1000", "offsets.topic.replication.factor": "1"}
 MAX_FILES = 20_000
 
 

@@ -51,7 +51,7 @@ class Session:
     def __init__(self, choice: Choice, results: Results):
         self._choice = choice
         self._results = results
-        self._run = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.run_id = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._commit = machine.commit()
         self.failed = 0
 
@@ -101,7 +101,7 @@ class Session:
             error = str(problem)
             self.failed += 1
             arena.restart_dead(self._progress.say)
-        result = Result(self._run, self._commit, id_, name, round_ + 1, round(time.time(), 1), load,
+        result = Result(self.run_id, self._commit, id_, name, round_ + 1, round(time.time(), 1), load,
                         dict(arena.probes.latest), error)
         self._results.add(result)
         self._progress.done(self._choice.cost(row), line(row, result))

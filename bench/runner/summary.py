@@ -27,6 +27,10 @@ class Summary:
                 self._good.setdefault(key, []).append(result)
                 self._values.setdefault(key, []).append(metrics.of(result.load))
 
+    def before(self, run: str) -> set[tuple[str, str]]:
+        """Rows and servers whose figures are of another run than this."""
+        return {key for key, results in self._good.items() if results[0].run != run}
+
     def rows(self) -> set[str]:
         return {row for row, _ in self._good} | {result.row for result in self.errors}
 

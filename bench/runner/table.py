@@ -23,15 +23,14 @@ def render(header: list[str], rows: list[list[str]], left: int = 2) -> str:
 
 
 def group(group_: Group, summary: Summary, marks: dict[tuple[str, str], str]) -> str:
-    """A group's figures, medians with the spread of the rate; `marks` says which do not count."""
+    """A group's figures, medians with the spread of the rate; `marks` follow the servers' names."""
     header = ["row", "server", *(_title(name) for name in group_.columns)]
     lines = []
     for row in group_.rows:
         for name in row.servers:
             if not summary.has(group_.id(row), name):
                 continue
-            mark = " †" if marks.get((group_.id(row), name)) else ""
-            lines.append([row.name, SERVERS[name] + mark,
+            lines.append([row.name, SERVERS[name] + marks.get((group_.id(row), name), ""),
                           *(_cell(summary, group_.id(row), name, row, column) for column in group_.columns)])
     return render(header, lines)
 

@@ -13,7 +13,7 @@ FLAGS = ["-Xmx512M", *KAFKA_FLAGS[2:]]
 PARTITIONS = 6
 # A JVM compiles in its first seconds; a run is longer than a native one.
 LENGTH = 2
-SUMMARY = re.compile(r"(\d+) records sent, ([\d.]+) records/sec \(.*?\), ([\d.]+) ms avg latency, ([\d.]+) ms max latency,"
+SUMMARY = re.compile(r"(\d+)(?: steady state)? records sent, ([\d.]+) records/sec \(.*?\), ([\d.]+) ms avg latency, ([\d.]+) ms max latency,"
                      r" (\d+) ms 50th, (\d+) ms 95th, (\d+) ms 99th, (\d+) ms 99.9th")
 WARM_UP = 2
 PATIENCE_SECONDS = 300
@@ -64,6 +64,8 @@ def consume(arena, name: str, row) -> dict:
     if not lines:
         raise Failure(f"ConsumerPerformance printed no summary:\n{tail(output)}")
     records, milliseconds = int(lines[-1][4]), int(lines[-1][7])
+    if records < payload // size:
+        raise Failure(f"ConsumerPerformance read {records} of {payload // size} records")
     return _load(sampler, records, size, max(milliseconds, 1) / 1000, {})
 
 
