@@ -38,8 +38,9 @@ class Load:
         except subprocess.TimeoutExpired:
             raise Failure(f"{self.name} took longer than {seconds:.0f} s")
         if self._process.returncode != 0 or not output.strip():
-            lines = problems.strip().splitlines() or ["it said nothing"]
-            raise Failure(f"{self.name} failed with exit code {self._process.returncode}: {lines[-1]}")
+            # What is wrong comes first; after it, how to use the command.
+            said = next(iter(problems.strip().splitlines()), "it said nothing")
+            raise Failure(f"{self.name} failed with exit code {self._process.returncode}: {said}")
         return json.loads(output.strip().splitlines()[-1])
 
 
@@ -68,7 +69,8 @@ class Topic:
         self._configs = configs
 
     def __enter__(self):
-        configs = [word for key, value in self._configs.items() for word in ("--config", f"{key.replace('_', '.')}={value}")]
+        named = [f"{key.replace('_', '.')}={value}" for key, value in self._configs.items()]
+        configs = [word for config in named for word in ("--config", config)]
         call("topic", "--server", self._server.listens, *self.options(), *configs)
         return self
 

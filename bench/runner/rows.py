@@ -1,7 +1,7 @@
 """All rows, in the order in which they run: one medium after the other."""
 
-from .row import ALL, BROKERS, LOAD, LOAD_ON_DISK, NO_FLOOR, Group, Row
-from .targets import (BETTER_OF_BOTH, FLOOR, FSYNC_P50, FSYNC_P99, KAFKA, SYNCED, Of, Target, at_least, at_most)
+from .row import ALL, BROKERS, LOAD_ON_DISK, NO_FLOOR, Group, Row
+from .targets import BETTER_OF_BOTH, FLOOR, FSYNC_P50, FSYNC_P99, KAFKA, SYNCED, Of, Target, at_least, at_most
 
 MB = 1 << 20
 CACHING = "weir-caching"
@@ -23,6 +23,7 @@ PERF_PROPERTIES = {"default": (), "large": ("batch.size=262144", "linger.ms=10")
 
 
 def _native_produce(acks: str) -> tuple[Row, ...]:
+    """Each shape, with one kind of acks."""
     rows = []
     for shape, load in SHAPES.items():
         is_one = shape.startswith("one")
@@ -153,7 +154,7 @@ GROUPS = (
     Group("partitions", "More and more partitions, batches of 16 KB", "tmpfs", _growth_partitions()),
 
     Group("start", "From exec to the first answers to acks=all on 100 random partitions", "disk", _start(),
-          ("ready_ms", "first_ms")),
+          ("ready_ms", "first_ms", "memory_mb")),
     Group("memory", "Memory with nothing to do", "disk", _memory(), ("memory_mb",)),
     Group("recovery", "Ready after SIGKILL under load", "disk", (
         Row("10gb", "recovery", BROKERS, {"bytes": 10 * 10**9}, max_rounds=2, extra_seconds=90, times=0,

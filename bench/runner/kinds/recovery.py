@@ -31,7 +31,7 @@ def recovery(arena, name: str, row) -> dict:
             held = media.size(server.data)
             server.kill()
         found = call("start", "--server", server.listens, *topic.options(), "--pick", PARTITIONS, "--seed", 1,
-                     "--signal", "KILL", "--", *server.command(), seconds=FILL_SECONDS)
+                     "--signal", "kill", "--", *server.command(), seconds=FILL_SECONDS)
         return found | {"log_bytes": held}
     finally:
         server.kill()
