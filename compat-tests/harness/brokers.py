@@ -156,19 +156,23 @@ class Weir(Broker):
             raise Failure(f"there is no {self.binary}; build it with: cargo build --release")
         ready = self.directory / "ready"
         ready.unlink(missing_ok=True)
+        with open(ready, "wb") as output:
+            self.process = start(self.command(), self.log, stdout=output)
+        try:
+            line = await_line(self.process, ready, "weir ready", READY_SECONDS)
+        except Failure as problem:
+            raise Failure(f"{problem}\n{tail(self.log)}") from None
+        self.listens = dict(word.split("=", 1) for word in line.split() if "=" in word)["kafka"]
+
+    def command(self) -> list[str]:
+        """The command line that starts it, at its old address if it has one."""
         command = [str(self.binary), "serve", "--listen", self.listens or "127.0.0.1:0",
                    "--admin-listen", "127.0.0.1:0", "--data-dir", str(self.data)]
         if self.advertise:
             command += ["--advertise", self.advertise]
         for key, value in self.settings.items():
             command += ["--set", f"{key}={value}"]
-        with open(ready, "wb") as output:
-            self.process = start(command, self.log, stdout=output)
-        try:
-            line = await_line(self.process, ready, "weir ready", READY_SECONDS)
-        except Failure as problem:
-            raise Failure(f"{problem}\n{tail(self.log)}") from None
-        self.listens = dict(word.split("=", 1) for word in line.split() if "=" in word)["kafka"]
+        return command
 
 
 class Kafka(Broker):
@@ -194,6 +198,16 @@ class Kafka(Broker):
                 self._ports = None
 
     def _start(self) -> None:
+        command = self.command()
+        if self.log.exists():
+            self._starts += 1
+            self.log.rename(self.directory / f"{self.name}-{self._starts}.log")
+        self.process = start(command, self.log)
+        await_line(self.process, self.log, "Kafka Server started", READY_SECONDS)
+        self.listens = f"127.0.0.1:{self._ports[0]}"
+
+    def command(self) -> list[str]:
+        """The command line that starts it; its settings are written, and its data directory made, before."""
         if self._ports is None:
             self._ports = free_ports(2)
         port, controller = self._ports
@@ -201,12 +215,10 @@ class Kafka(Broker):
         properties.write_text("".join(f"{key}={value}\n" for key, value in self._properties(port, controller).items()))
         if not self.data.exists():
             self._format(properties)
-        if self.log.exists():
-            self._starts += 1
-            self.log.rename(self.directory / f"{self.name}-{self._starts}.log")
-        self.process = start(java.kafka("kafka.Kafka", str(properties), heap="1g"), self.log)
-        await_line(self.process, self.log, "Kafka Server started", READY_SECONDS)
-        self.listens = f"127.0.0.1:{port}"
+        return self._java(properties)
+
+    def _java(self, properties: Path) -> list[str]:
+        return java.kafka("kafka.Kafka", str(properties), heap="1g")
 
     def _format(self, properties: Path) -> None:
         """Makes an empty data directory: by Kafka's tool the first time in a run, then by copying what that made."""

@@ -27,7 +27,8 @@ def start(command: list[str], log: Path, **options) -> subprocess.Popen:
     with open(log, "ab") as output:
         options.setdefault("stdout", output)
         options.setdefault("stderr", output)
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent, **options)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.Popen(command, preexec_fn=die_with_parent, **options)
 
 
 def run(command: list[str], log: Path, what: str, seconds: float = 900, **options) -> None:
