@@ -16,7 +16,7 @@ SETTLE_SECONDS = 2
 KEPT = 500 * 10**6
 ROOM_SECONDS = 30
 # Less is no measurement.
-LEAST = 500 * 10**6
+LEAST = 200 * 10**6
 
 
 @dataclass
@@ -91,5 +91,6 @@ class Arena:
         """How many bytes of payload a measurement may count; its warming comes on top."""
         found = min(media.MAX_MEASURED, self.medium.room() * media.MAX_MEASURED // media.MAX_DATA)
         if found < LEAST:
-            raise Failure(f"there is no room left on the {self.medium.name}")
+            room = f"{max(self.medium.room(), 0) / media.GB:.1f} GB"
+            raise Failure(f"there is too little room on the {self.medium.name}: {room}")
         return found

@@ -13,7 +13,7 @@ GB = 10**9
 MAX_DATA = 6 * GB
 MAX_MEASURED = 4 * GB
 # What is left free for the servers' own memory.
-SPARE_MEMORY = 4 * GB
+SPARE_MEMORY = 2 * GB
 TOUCHED = 10 * GB
 
 
