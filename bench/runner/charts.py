@@ -50,7 +50,7 @@ def _cpu(summary: Summary, group: Group, title: str) -> str:
     """Rows of one record a request would hide the others."""
     wanted = [row for row in group.rows if not row.name.startswith("one")]
     series = {server: [summary.median(group.id(row), server, "cpu_s_per_gb") for row in wanted] for server in SERVERS}
-    names = [row.name.replace("-acks-", " ").replace("-default", "").replace("-large", " large") for row in wanted]
+    names = [row.name.replace("-acks-", "\nacks=").replace("-default", "").replace("-", " ") for row in wanted]
     return _draw(series, names, title, METRICS["cpu_s_per_gb"].title, "bars")
 
 

@@ -32,10 +32,11 @@ class Chart:
         self._parts.append(f'<text x="{WIDTH - RIGHT + 30}" y="{y + 2}">{escape(name)}</text>')
 
     def columns(self, names: list[str]) -> None:
-        """Names below, one for each place."""
+        """Names below, one for each place, of one line or two."""
         for at, name in enumerate(names):
-            self._parts.append(f'<text x="{self._x(at, len(names)):.1f}" y="{HEIGHT - BOTTOM + 18}" '
-                               f'text-anchor="middle" font-size="{12 if len(names) < 7 else 9}">{escape(name)}</text>')
+            for number, text in enumerate(name.split("\n")):
+                self._parts.append(f'<text x="{self._x(at, len(names)):.1f}" y="{HEIGHT - BOTTOM + 17 + 14 * number}" '
+                                   f'text-anchor="middle" font-size="{12 if len(names) < 6 else 10}">{escape(text)}</text>')
 
     def line(self, server: str, values: list[float | None]) -> None:
         points = [(self._x(at, len(values)), self._y(value)) for at, value in enumerate(values) if value is not None]
