@@ -148,7 +148,9 @@ fn put_partition(version: i16, index: i32, error: i16, found: &Found, out: &mut 
 }
 
 impl Connection {
-    /// Sends the answer in `out`, with the files' ranges where they belong.
+    /// Sends the answer in `out`, with the files' ranges where they belong. To read 16 KB into `out` and send them with
+    /// the header is as many calls and costs a third more CPU at the same rate; from 64 KB on it costs the same, and the
+    /// client, which finds the bytes in the cache, a half to two thirds less.
     fn send_pieces(&mut self) -> io::Result<()> {
         let mut sent = 0;
         for Piece { at, partition, found } in self.pieces.drain(..).filter(|piece| piece.found.length > 0) {
