@@ -106,13 +106,15 @@ def _growth_connections() -> tuple[Row, ...]:
 def _start() -> tuple[Row, ...]:
     return tuple(Row(name, "start", BROKERS, partitions=count, targets=(at_most("ready_ms", plus=limit),),
                      extra_seconds=8 + count / 150, times=0, max_rounds=2 if count > 1000 else 3)
-                 for name, count, limit in (("empty", 1, 50), ("1000", 1000, 200), (str(MOST_PARTITIONS), MOST_PARTITIONS, 1500)))
+                 for name, count, limit in (("empty", 1, 50), ("1000", 1000, 200),
+                                            (str(MOST_PARTITIONS), MOST_PARTITIONS, 1500)))
 
 
 def _memory() -> tuple[Row, ...]:
     return tuple(Row(name, "memory", BROKERS, partitions=count, targets=(at_most("memory_mb", plus=limit),),
                      extra_seconds=6 + count / 150, times=0, max_rounds=1 if count else 2)
-                 for name, count, limit in (("idle", 0, 20), ("1000", 1000, 50), (str(MOST_PARTITIONS), MOST_PARTITIONS, 200)))
+                 for name, count, limit in (("idle", 0, 20), ("1000", 1000, 50),
+                                            (str(MOST_PARTITIONS), MOST_PARTITIONS, 200)))
 
 
 def _full_rate(size: str) -> tuple[Target, ...]:
