@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures Weir beside Apache Kafka, and beside a bare server that says what the machine charges any broker. See README.md."""
+"""Measures Weir beside Apache Kafka, and beside a bare server: what the machine charges any broker. See README.md."""
 
 import argparse
 import signal
@@ -13,7 +13,7 @@ from runner.session import Choice, Session
 from runner.summary import Summary
 from harness.process import Failure
 
-ROUNDS, SECONDS = 3, 4.0
+ROUNDS, SECONDS = 3, 3.0
 
 
 def main() -> int:
@@ -90,13 +90,17 @@ def _groups(options: argparse.Namespace) -> list[Group]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a look in less than two minutes: few rows, one round")
-    parser.add_argument("--only", default="", metavar="GROUP[,GROUP/ROW]", help="these groups or rows; --list names them")
+    parser.add_argument("--only", default="", metavar="GROUP[,GROUP/ROW]",
+                        help="these groups or rows; --list names them")
     parser.add_argument("--servers", default="", metavar="NAME[,NAME]", help=f"of {', '.join(ALL)}; default all")
     parser.add_argument("--rounds", type=int, help=f"rounds (default {ROUNDS})")
-    parser.add_argument("--seconds", type=float, help=f"how long each native load is measured (default {SECONDS:g})")
-    parser.add_argument("--out", type=Path, help="where measurements are saved (default target/bench/results; runs with "
-                                                 "other rounds or seconds: target/bench/trial; --quick: target/bench/quick)")
-    parser.add_argument("--report", action="store_true", help="only write RESULTS.md and charts from saved measurements")
+    parser.add_argument("--seconds", type=float,
+                        help=f"how long each native load is measured (default {SECONDS:g})")
+    parser.add_argument("--out", type=Path,
+                        help="where measurements are saved (default target/bench/results; runs with other rounds or "
+                             "seconds: target/bench/trial; --quick: target/bench/quick)")
+    parser.add_argument("--report", action="store_true",
+                        help="only write RESULTS.md and charts from saved measurements")
     parser.add_argument("--no-build", dest="build", action="store_false", help="run the binaries that are there")
     parser.add_argument("--list", action="store_true", help="name groups and rows, and end")
     options = parser.parse_args()

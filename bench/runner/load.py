@@ -38,10 +38,14 @@ class Load:
         except subprocess.TimeoutExpired:
             raise Failure(f"{self.name} took longer than {seconds:.0f} s")
         if self._process.returncode != 0 or not output.strip():
-            # What is wrong comes first; after it, how to use the command.
-            said = next(iter(problems.strip().splitlines()), "it said nothing")
-            raise Failure(f"{self.name} failed with exit code {self._process.returncode}: {said}")
+            raise Failure(f"{self.name} failed with exit code {self._process.returncode}: {_said(problems)}")
         return json.loads(output.strip().splitlines()[-1])
+
+
+def _said(problems: str) -> str:
+    """The line that says what is wrong, among what a broker that it started may have logged."""
+    lines = problems.strip().splitlines() or ["it said nothing"]
+    return next((line for line in reversed(lines) if line.startswith(("weir-bench:", "error:"))), lines[-1])
 
 
 def call(*arguments: object, seconds: float = PATIENCE_SECONDS) -> dict:

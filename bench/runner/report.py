@@ -10,15 +10,16 @@ from .summary import Summary
 INTRODUCTION = """\
 # Weir beside Apache Kafka
 
-Both on one machine, in the same minutes: servers take turns under the same load, round by round, and the order changes
-with each. Kafka runs from its published jars with the flags of its start script and its defaults, warmed until its rate
-is steady. *Weir* answers acks=all after the sync; *Weir, caching* (`write.caching=true`) answers, as Kafka does, when the
-data is in the page cache. The *floor* is a bare server, one that checks, writes and answers and does nothing else: what
-this machine charges any broker. Written by `bench/run.py`; [README.md](README.md) says how to repeat it.
+Both on one machine, in the same minutes: servers take turns under the same load, round by round, and the order
+changes with each. Kafka runs from its published jars with the flags of its start script and its defaults, warmed
+until its rate is steady. *Weir* answers acks=all after the sync; *Weir, caching* (`write.caching=true`) answers, as
+Kafka does, when the data is in the page cache. The *floor* is a bare server, one that checks, writes and answers
+and does nothing else: what this machine charges any broker. Written by `bench/run.py`; [README.md](README.md) says
+how to repeat it.
 
-Figures are medians over the rounds, with the lowest and the highest beside the rate. CPU is the server's (user and system), per
-request or per 10⁹ bytes of values; MB are 10⁶ bytes; memory is RssAnon. Where client and broker together use all cores, the
-rate says how they share them, and the CPU says what the broker costs.
+Figures are medians over the rounds, with the lowest and the highest beside the rate. CPU is the server's (user and
+system), per request or per 10⁹ bytes of values; MB are 10⁶ bytes; memory is RssAnon. Where client and broker
+together use all cores, the rate says how they share them, and the CPU says what the broker costs.
 """
 
 
@@ -81,16 +82,16 @@ def _not_reached(groups: list, summary: Summary) -> str:
             reached += verdict.reached is True
             if verdict.reached is False:
                 lines.append(f"- `{group.id(row)}`: {verdict}")
-    return "\n".join(["## What was to be reached and is not", "", f"{reached} targets are reached, {len(lines)} are not.",
-                      "", *lines, ""])
+    count = f"{reached} targets are reached, {len(lines)} are not."
+    return "\n".join(["## What was to be reached and is not", "", count, "", *lines, ""])
 
 
 def _doubts(doubts: dict) -> str:
     if not doubts:
         return ""
     lines = [f"- `{row}`, {table.SERVERS[server]}: {text}" for (row, server), text in doubts.items()]
-    return "\n".join(["## Rows in doubt (†)", "", "Kafka or the floor are more than 20 % away from what they did on such a "
-                      "machine when it was quiet; see the probes.", "", *lines, ""])
+    meaning = "Kafka or the floor are more than 20 % away from what they did on such a machine when it was quiet."
+    return "\n".join(["## Rows in doubt (†)", "", f"{meaning} See the probes.", "", *lines, ""])
 
 
 def _group(group, summary: Summary, marks: dict) -> str:

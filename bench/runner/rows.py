@@ -15,6 +15,9 @@ SHAPES = {
 }
 RATES = {"16k": 2, "1m": 1.4, "one-4x32": 2, "one-64x1": 1.2}
 
+# As many as a topic may be created with: one request makes at most 10,000 metadata records, on Kafka and on Weir.
+MOST_PARTITIONS = 9_999
+
 # Kafka's rate with its own perf tool, about: how many records make a run of the wanted length.
 PERF_RATES = {("100b", "default"): 450_000, ("100b", "large"): 700_000, ("1k", "default"): 100_000,
               ("1k", "large"): 130_000}
@@ -31,8 +34,8 @@ def _native_produce(acks: str) -> tuple[Row, ...]:
         if acks == "1":
             targets += (at_least("requests_per_s" if is_one else "mb_per_s", RATES[shape], KAFKA),)
         rows.append(Row(f"{shape}-acks-{acks}", "produce", load=load | {"acks": acks}, partitions=4, targets=targets,
-                        rate="requests_per_s" if is_one else "mb_per_s", cpu="cpu_s_per_gb" if shape == "1m" else "cpu_us",
-                        is_quick=acks == "1" or shape == "16k"))
+                        rate="requests_per_s" if is_one else "mb_per_s",
+                        cpu="cpu_s_per_gb" if shape == "1m" else "cpu_us", is_quick=acks == "1" or shape == "16k"))
     return tuple(rows)
 
 
@@ -65,8 +68,8 @@ def _perf(servers: tuple[str, ...], target, is_half: bool = False, probes: tuple
 
 
 def _perf_consume() -> tuple[Row, ...]:
-    return tuple(Row(size, "perf_consume", BROKERS, {"record_bytes": bytes_, "expected": expected}, rate="records_per_s",
-                     cpu="cpu_s_per_gb", extra_seconds=6)
+    return tuple(Row(size, "perf_consume", BROKERS, {"record_bytes": bytes_, "expected": expected},
+                     rate="records_per_s", cpu="cpu_s_per_gb", extra_seconds=6)
                  for size, bytes_, expected in (("100b", 100, 900_000), ("1k", 1000, 180_000)))
 
 
@@ -79,10 +82,10 @@ def _rdkafka() -> tuple[Row, ...]:
 
 def _growth_partitions() -> tuple[Row, ...]:
     rows = []
-    for count in (1, 10, 100, 1000, 10_000):
-        limit = {1000: 1.3, 10_000: 2}.get(count)
+    for count in (1, 10, 100, 1000, MOST_PARTITIONS):
+        limit = {1000: 1.3, MOST_PARTITIONS: 2}.get(count)
         targets = (at_most("cpu_us", limit, Of(row="partitions/10")),) if limit else ()
-        rows.append(Row(str(count), "produce", ("weir",) if count == 10_000 else ("kafka", "weir", "floor"),
+        rows.append(Row(str(count), "produce", ("weir",) if count == MOST_PARTITIONS else ("kafka", "weir", "floor"),
                         SHAPES["16k"] | {"acks": "1"}, count, targets, extra_seconds=1.5 + count / 200))
     return tuple(rows)
 
@@ -102,14 +105,16 @@ def _growth_connections() -> tuple[Row, ...]:
 
 def _start() -> tuple[Row, ...]:
     return tuple(Row(name, "start", BROKERS, partitions=count, targets=(at_most("ready_ms", plus=limit),),
-                     extra_seconds=8 + count / 100, times=0, max_rounds=3)
-                 for name, count, limit in (("empty", 1, 50), ("1000", 1000, 200), ("10000", 10_000, 1500)))
+                     extra_seconds=8 + count / 150, times=0, max_rounds=2 if count > 1000 else 3)
+                 for name, count, limit in (("empty", 1, 50), ("1000", 1000, 200),
+                                            (str(MOST_PARTITIONS), MOST_PARTITIONS, 1500)))
 
 
 def _memory() -> tuple[Row, ...]:
     return tuple(Row(name, "memory", BROKERS, partitions=count, targets=(at_most("memory_mb", plus=limit),),
-                     extra_seconds=6 + count / 100, times=0, max_rounds=2)
-                 for name, count, limit in (("idle", 0, 20), ("1000", 1000, 50), ("10000", 10_000, 200)))
+                     extra_seconds=6 + count / 150, times=0, max_rounds=1 if count else 2)
+                 for name, count, limit in (("idle", 0, 20), ("1000", 1000, 50),
+                                            (str(MOST_PARTITIONS), MOST_PARTITIONS, 200)))
 
 
 def _full_rate(size: str) -> tuple[Target, ...]:

@@ -28,15 +28,17 @@ class Chart:
     def legend(self, server: str, name: str) -> None:
         y = TOP + 8 + 20 * self._legend
         self._legend += 1
-        self._parts.append(f'<rect x="{WIDTH - RIGHT + 12}" y="{y - 9}" width="12" height="12" fill="{COLOURS[server]}"/>')
+        self._parts.append(f'<rect x="{WIDTH - RIGHT + 12}" y="{y - 9}" width="12" height="12" '
+                           f'fill="{COLOURS[server]}"/>')
         self._parts.append(f'<text x="{WIDTH - RIGHT + 30}" y="{y + 2}">{escape(name)}</text>')
 
     def columns(self, names: list[str]) -> None:
         """Names below, one for each place, of one line or two."""
+        size = 12 if len(names) < 6 else 10
         for at, name in enumerate(names):
             for number, text in enumerate(name.split("\n")):
                 self._parts.append(f'<text x="{self._x(at, len(names)):.1f}" y="{HEIGHT - BOTTOM + 17 + 14 * number}" '
-                                   f'text-anchor="middle" font-size="{12 if len(names) < 6 else 10}">{escape(text)}</text>')
+                                   f'text-anchor="middle" font-size="{size}">{escape(text)}</text>')
 
     def line(self, server: str, values: list[float | None]) -> None:
         points = [(self._x(at, len(values)), self._y(value)) for at, value in enumerate(values) if value is not None]

@@ -13,8 +13,9 @@ FLAGS = ["-Xmx512M", *KAFKA_FLAGS[2:]]
 PARTITIONS = 6
 # A JVM compiles in its first seconds; a run is longer than a native one.
 LENGTH = 2
-SUMMARY = re.compile(r"(\d+)(?: steady state)? records sent, ([\d.]+) records/sec \(.*?\), ([\d.]+) ms avg latency, ([\d.]+) ms max latency,"
-                     r" (\d+) ms 50th, (\d+) ms 95th, (\d+) ms 99th, (\d+) ms 99.9th")
+SUMMARY = re.compile(r"(\d+)(?: steady state)? records sent, ([\d.]+) records/sec \(.*?\), "
+                     r"([\d.]+) ms avg latency, ([\d.]+) ms max latency, "
+                     r"(\d+) ms 50th, (\d+) ms 95th, (\d+) ms 99th, (\d+) ms 99.9th")
 WARM_UP = 2
 PATIENCE_SECONDS = 300
 
@@ -35,8 +36,8 @@ def produce(arena, name: str, row) -> dict:
     with Topic(server, PARTITIONS) as topic, Sampler(server.process.pid) as sampler:
         run(kafka_java("org.apache.kafka.tools.ProducerPerformance", "--bootstrap-server", server.listens, "--topic",
                        topic.name, "--num-records", str(records), "--record-size", str(size), "--throughput",
-                       str(throughput), *more, "--command-property", f"acks={row.load['acks']}", *row.load["properties"],
-                       flags=FLAGS), output, "ProducerPerformance", PATIENCE_SECONDS)
+                       str(throughput), *more, "--command-property", f"acks={row.load['acks']}",
+                       *row.load["properties"], flags=FLAGS), output, "ProducerPerformance", PATIENCE_SECONDS)
     found = SUMMARY.findall(output.read_text())
     if not found:
         raise Failure(f"ProducerPerformance printed no summary:\n{tail(output)}")
