@@ -4,11 +4,12 @@
 //! are due at fixed times, whatever the answers do, and their time counts from when they were due.
 
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicI16, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::time::Timespec;
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 
 use super::Problem;
 use super::connection::Connection;
@@ -20,6 +21,8 @@ const READ: usize = 256 << 10;
 const EVENTS: usize = 256;
 /// The longest wait, so that a thread sees when it is to end.
 const WAIT: Duration = Duration::from_millis(20);
+/// What the poll says of the timer.
+const TIMER: u64 = u64::MAX;
 /// Requests that are due and cannot be sent; more, and the rate is far beyond what the broker does.
 const MAX_BEHIND: usize = 10_000_000;
 
@@ -56,6 +59,8 @@ struct Pace {
     behind: VecDeque<Instant>,
     /// The connection whose turn it is.
     turn: usize,
+    /// Wakes the poll when the next is due: its own timeout has only milliseconds.
+    timer: OwnedFd,
 }
 
 /// One thread's connections, `rate` requests per second on those of them that are paced.
@@ -78,12 +83,8 @@ pub(super) fn drive(
     let paced: Vec<usize> = (0..connections.len())
         .filter(|index| connections[*index].is_paced)
         .collect();
-    let mut pace = rate.filter(|_| !paced.is_empty()).map(|rate| Pace {
-        next: Instant::now(),
-        every: Duration::from_secs_f64(1.0 / rate),
-        behind: VecDeque::new(),
-        turn: 0,
-    });
+    let pace = rate.filter(|_| !paced.is_empty()).map(|rate| Pace::new(rate, &poll));
+    let mut pace = pace.transpose()?;
     let mut latencies = Latencies::new();
     let mut buffer = vec![0; READ];
     let mut events: Vec<Event> = Vec::with_capacity(EVENTS);
@@ -91,18 +92,12 @@ pub(super) fn drive(
         go_on(&poll, index, connection)?;
     }
     while !counts.is_over.load(Ordering::Relaxed) {
-        let wait = match &mut pace {
-            Some(pace) => {
-                pace.fall_due()?;
-                pace.ask(&poll, &paced, &mut connections)?;
-                pace.next.saturating_duration_since(Instant::now()).min(WAIT)
-            }
-            None => WAIT,
-        };
-        let timeout = Timespec {
-            tv_sec: 0,
-            tv_nsec: i64::from(wait.subsec_nanos()),
-        };
+        if let Some(pace) = &mut pace {
+            pace.fall_due()?;
+            pace.ask(&poll, &paced, &mut connections)?;
+            pace.set_timer()?;
+        }
+        let timeout = timespec(WAIT);
         events.clear();
         match epoll::wait(&poll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -110,6 +105,9 @@ pub(super) fn drive(
         }
         let is_measuring = counts.is_measuring.load(Ordering::Relaxed);
         for event in &events {
+            if event.data.u64() == TIMER {
+                continue;
+            }
             let index = event.data.u64() as usize;
             let connection = &mut connections[index];
             let flags = event.flags;
@@ -129,7 +127,42 @@ pub(super) fn drive(
     Ok(latencies)
 }
 
+fn timespec(time: Duration) -> Timespec {
+    Timespec {
+        tv_sec: time.as_secs() as i64,
+        tv_nsec: i64::from(time.subsec_nanos()),
+    }
+}
+
 impl Pace {
+    fn new(rate: f64, poll: &OwnedFd) -> Result<Self, Problem> {
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        epoll::add(poll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;
+        Ok(Pace {
+            next: Instant::now(),
+            every: Duration::from_secs_f64(1.0 / rate),
+            behind: VecDeque::new(),
+            turn: 0,
+            timer,
+        })
+    }
+
+    /// Also takes back that it has rung.
+    fn set_timer(&self) -> Result<(), Problem> {
+        // A time of zero would stop it.
+        let left = self
+            .next
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_nanos(1));
+        let once = Itimerspec {
+            it_interval: timespec(Duration::ZERO),
+            it_value: timespec(left),
+        };
+        rustix::time::timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once)?;
+        Ok(())
+    }
+
     fn fall_due(&mut self) -> Result<(), Problem> {
         let now = Instant::now();
         while self.next <= now {
