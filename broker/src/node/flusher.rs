@@ -301,7 +301,7 @@ fn sync_filesystem(flushes: &[Taken], disk: &dyn Disk, counters: &FlushCounters)
 
 /// Syncs the filesystem, unless that has failed once: it told of an error in files that nobody may have synced since, and
 /// would not tell of it again. Each file tells for itself.
-fn sync_whole(disk: &dyn Disk, dir: &Path, counters: &FlushCounters) -> bool {
+pub(super) fn sync_whole(disk: &dyn Disk, dir: &Path, counters: &FlushCounters) -> bool {
     if counters.filesystem_failures.load(Ordering::Acquire) > 0 {
         return false;
     }

@@ -8,12 +8,16 @@ use storage::journal::{GroupId, Record};
 use storage::log::{LogFiles, StopKind};
 
 use super::Node;
+use super::flusher::sync_whole;
 use super::metadata_log::{MetadataError, replay};
 use super::open::OpenPartition;
 use super::partition::{HighWatermarkObserver, Partition, PartitionSettings};
 use super::start::StartError;
 use super::strays::DELETE_SUFFIX;
 use crate::controller::image::{Image, Overrides, ResourceType, Topic};
+
+/// After so many new partitions the filesystem is synced: until then each holds two files open.
+const SYNC_AFTER_OPENED: usize = 500;
 
 /// From this many partitions on, one sync of the filesystem at start is cheaper than two for each.
 const SYNC_ALL_FROM: usize = 4;
@@ -181,6 +185,9 @@ impl Node {
                 Ok((partition, was_read)) => {
                     is_verified &= was_read;
                     opened.push(Arc::new(partition));
+                    if opened.len() % SYNC_AFTER_OPENED == 0 {
+                        self.sync_opened(&opened);
+                    }
                 }
                 Err(error) => {
                     is_verified = false;
@@ -202,6 +209,16 @@ impl Node {
         // All in one pass.
         self.queue.hurry();
         is_verified
+    }
+
+    /// Lets the files of new partitions be closed. Their flushes sync them all the same, and see what failed here.
+    fn sync_opened(&self, opened: &[Arc<Partition>]) {
+        let failures = self.filesystem_failures();
+        sync_whole(&*self.disk, &self.data_dir, &self.counters);
+        if self.filesystem_failures() != failures {
+            opened.iter().for_each(|partition| partition.doubt_names());
+            self.doubt_names_after(failures);
+        }
     }
 
     fn opening<'a>(&'a self, topic: &Topic, index: i32, voters: &'a [u64], image: &Image) -> OpenPartition<'a> {
