@@ -102,9 +102,10 @@ pub(super) fn open(disk: &dyn Disk, dir: &Path, node_id: u64, new_cluster_id: &s
         Some(parent) => parent,
         None => dir,
     };
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     match disk.sync_dir(parent) {
-        // Whoever made the directory for us sees to its name.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        // Whoever made the directory for us sees to its name; and where nothing can be written no name is under way.
+        Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => {}
         synced => synced.map_err(io(parent))?,
     }
     let path = dir.join(META);

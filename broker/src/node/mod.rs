@@ -208,10 +208,7 @@ impl Node {
     fn written(&self, partition: &Arc<Partition>, bytes: usize) {
         let settings = partition.settings();
         if settings.durability == Durability::Synced || partition.wants_flush() {
-            match partition.is_awaited() {
-                true => self.queue.push(partition),
-                false => self.queue.push_unawaited(partition),
-            }
+            self.queue.push_for_later(partition);
             return;
         }
         if !partition.flush_planned.load(Ordering::Acquire) {

@@ -164,7 +164,7 @@ impl Partition {
 
     /// Resolves once the partition takes batches; an error if it never will.
     pub fn writable(&self) -> oneshot::Receiver<()> {
-        let told = self.waiters.lock().wait_writable();
+        let told = self.wait(Waiters::wait_writable);
         if self.is_failed() {
             self.tell(Waiters::fail);
         } else {
@@ -182,10 +182,10 @@ impl Partition {
     fn wait<T>(&self, begin: impl FnOnce(&mut Waiters) -> T) -> T {
         let told = {
             let mut waiters = self.waiters.lock();
-            self.has_waiters.store(true, Ordering::Release);
+            self.has_waiters.store(true, Ordering::SeqCst);
             begin(&mut waiters)
         };
-        if self.queued.load(Ordering::Acquire) {
+        if self.queued.load(Ordering::SeqCst) {
             self.flush_queue.hurry();
         }
         told
@@ -200,7 +200,7 @@ impl Partition {
 
     /// Whether anybody waits for the watermark.
     pub(super) fn is_awaited(&self) -> bool {
-        self.has_waiters.load(Ordering::Acquire) || self.observer.get().is_some()
+        self.has_waiters.load(Ordering::SeqCst) || self.observer.get().is_some()
     }
 
     /// Who is to be told of the watermark's moves, for a partition that carries the broker's own state. Set once.

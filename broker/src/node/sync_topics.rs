@@ -204,7 +204,7 @@ impl Node {
             if let Some(observer) = self.observer.get() {
                 observer.opened(partition);
             }
-            self.queue.push_unawaited(partition);
+            self.queue.push_for_later(partition);
         }
         // All in one pass.
         self.queue.hurry();

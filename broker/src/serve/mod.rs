@@ -131,18 +131,24 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     }
     raise_descriptor_limit();
     refuse_huge_pages();
+    let workers = start_workers()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(BACKGROUND_THREADS)
         .enable_all()
         .thread_name("weir")
         .build()
         .map_err(ServeError::Threads)?;
-    let result = runtime.block_on(serve(config, loggers, started));
+    let result = runtime.block_on(serve(config, loggers, workers, started));
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
 }
 
-async fn serve(config: Arc<BrokerConfig>, loggers: Loggers, started: Instant) -> Result<(), ServeError> {
+async fn serve(
+    config: Arc<BrokerConfig>,
+    loggers: Loggers,
+    workers: Workers,
+    started: Instant,
+) -> Result<(), ServeError> {
     let mut stop = signals::Stop::install().map_err(ServeError::Threads)?;
     let quotas = quotas::of(&config.network).await?;
     let kafka = bind(&config.listeners.listen, "--listen", &SocketOptions::of(&config)).await?;
@@ -161,7 +167,7 @@ async fn serve(config: Arc<BrokerConfig>, loggers: Loggers, started: Instant) ->
     let metrics = Arc::new(Metrics::with_limits(context.limits.clone()));
     let coordinators = context.coordinators.clone();
     let api = Arc::new(Api::new(context.clone()));
-    let server = Server::new(api, start_workers()?, limits(&config), quotas, metrics.clone());
+    let server = Server::new(api, workers, limits(&config), quotas, metrics.clone());
     let live_config = Arc::new(LiveConfig::new(context.config.clone()));
     let watch = Arc::new(quotas::Watch::default());
     let observers: Vec<Arc<dyn TopicObserver>> = vec![

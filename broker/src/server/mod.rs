@@ -31,6 +31,9 @@ pub use workers::Workers;
 /// How long accepting rests after it failed for want of descriptors or memory.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 
+/// How long a stop waits for the connections that it has cut.
+const CUT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How many connections there may be.
 #[derive(Debug, Clone)]
 pub struct ConnectionQuotas {
@@ -131,8 +134,8 @@ impl<S: Service> Server<S> {
         }
         let cut: Vec<_> = self.open.lock().connections.values().cloned().collect();
         cut.iter().for_each(|control| control.abort());
-        // Their tasks end at their next poll, for which nothing has to be waited for.
-        self.all_closed().await;
+        // Their tasks end at their next poll, which only a disk that hangs keeps them from.
+        let _ = tokio::time::timeout(CUT_TIMEOUT, self.all_closed()).await;
         cut.len()
     }
 

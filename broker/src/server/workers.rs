@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
@@ -52,9 +55,14 @@ impl Workers {
         Ok(workers)
     }
 
-    /// The worker whose turn it is.
+    /// The worker whose turn it is. Each round has another order: clients open several connections after each other, of which
+    /// always the same ones have all the work.
     pub fn next(&self) -> &Handle {
-        &self.handles[self.next.fetch_add(1, Relaxed) % self.handles.len()]
+        let turn = self.next.fetch_add(1, Relaxed);
+        let (round, place) = (turn / self.handles.len(), turn % self.handles.len());
+        let mut order: Vec<&Handle> = self.handles.iter().collect();
+        order.shuffle(&mut StdRng::seed_from_u64(round as u64));
+        order[place]
     }
 }
 

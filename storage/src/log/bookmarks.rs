@@ -1,7 +1,7 @@
 //! Where readers of a segment stopped: a consumer's next fetch begins there, and need not search.
 //!
-//! Invariant: a bookmark is a boundary between batches below a high watermark, which no cut passes; so it stays one for as
-//! long as the segment lives.
+//! Invariant: a bookmark is a boundary between batches at or below the high watermark, which no cut passes; so it stays one
+//! for as long as the segment lives.
 
 use parking_lot::Mutex;
 
@@ -28,6 +28,11 @@ impl Bookmarks {
         let places = self.places.lock();
         let mut known = places.places.iter().flatten();
         known.find(|place| place.0 == offset).map(|place| place.1)
+    }
+
+    /// Forgets all: the segment was cut.
+    pub(super) fn clear(&self) {
+        *self.places.lock() = Places::default();
     }
 
     /// A reader stops at `position`, and will ask for `offset`.

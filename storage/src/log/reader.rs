@@ -217,15 +217,19 @@ impl LogReader {
                 None => continue,
             };
             let first_end = position + header.size() as u64;
-            let mut to = first_end;
             let reach = position.saturating_add(max_bytes);
-            if reach >= end {
-                to = end;
-                if end == limit.position && segment.base_offset() == limit.segment_base {
-                    segment.bookmarks.note(limit.offset, end);
-                }
+            let is_limit = end == limit.position && segment.base_offset() == limit.segment_base;
+            let (to, next) = if reach >= end {
+                (end, is_limit.then_some(limit.offset))
             } else if reach > first_end {
-                to = self.last_boundary(segment, walk, header.next_offset(), reach)?;
+                self.last_boundary(segment, walk, header.next_offset(), reach)?
+            } else {
+                (first_end, Some(header.next_offset()))
+            };
+            if let Some(next) = next
+                && next <= self.high_watermark().offset
+            {
+                segment.bookmarks.note(next, to);
             }
             let slice = Slice {
                 file: segment.file().clone(),
@@ -241,21 +245,22 @@ impl LogReader {
         Ok(None)
     }
 
-    /// The last end of a batch of `segment` at or before byte `reach`. The walk is at one, and `next` is the offset behind it.
+    /// The last end of a batch of `segment` at or before byte `reach`, and the offset behind it, where that is known. The walk
+    /// is at such an end, and `next` is the offset behind that.
     fn last_boundary(
         &self,
         segment: &Segment,
         mut walk: HeaderWalk,
-        mut next: i64,
+        next: i64,
         reach: u64,
-    ) -> Result<u64, LogError> {
+    ) -> Result<(u64, Option<i64>), LogError> {
         let known = walk.position();
-        let mut is_next_known = true;
+        let mut next = Some(next);
         if reach - known > WALKED_AT_ONCE {
             let indexed = segment.boundary_at_or_before(&self.files, reach)?;
             if indexed > known {
                 walk = HeaderWalk::new(segment.file().clone(), indexed, segment.size());
-                is_next_known = false;
+                next = None;
             }
         }
         let mut walk = walk.until(segment.size());
@@ -265,7 +270,7 @@ impl LogReader {
         let is_resident = || segment.file().is_resident(from, ahead).unwrap_or(false);
         // A page that is just being written to seems not to be there.
         if ahead < HEADER_LEN || !(is_resident() || is_resident() || is_resident()) {
-            return Ok(from);
+            return Ok((from, next));
         }
         let end_of_walk = from + ahead as u64;
         let mut last = from;
@@ -278,13 +283,9 @@ impl LogReader {
                 break;
             }
             last = end;
-            next = header.next_offset();
-            is_next_known = true;
+            next = Some(header.next_offset());
         }
-        if is_next_known {
-            segment.bookmarks.note(next, last);
-        }
-        Ok(last)
+        Ok((last, next))
     }
 
     /// A walk to byte `end` that begins at or before the batch that holds `offset`.

@@ -196,7 +196,9 @@ impl Segment {
     }
 
     pub(super) fn set_size(&self, size: u64) {
-        self.size.store(size, Ordering::Release);
+        if size < self.size.swap(size, Ordering::AcqRel) {
+            self.bookmarks.clear();
+        }
     }
 
     pub(super) fn with_live<T>(&self, act: impl FnOnce(&mut LiveIndex) -> T) -> Option<T> {
@@ -205,16 +207,15 @@ impl Segment {
 
     /// Where a look-up of `offset` begins to read, if the index is in memory.
     pub(super) fn position_in_memory(&self, offset: i64) -> Option<u64> {
-        if let Some(position) = self.bookmarks.position_of(offset) {
-            return Some(position);
-        }
+        let bookmark = self.bookmarks.position_of(offset);
         if let Some(live) = &*self.live.read() {
-            return Some(u64::from(live.offsets.lookup(offset)));
+            return Some(bookmark.unwrap_or_else(|| live.offsets.lookup(offset).into()));
         }
+        // Also with a bookmark: the end of what is read is looked up, too.
         let size = self.size();
         let index = self.sealed.load();
         let index = index.as_ref().filter(|index| index.segment_size == size)?;
-        Some(u64::from(index.offsets(self.base_offset).lookup(offset)))
+        Some(bookmark.unwrap_or_else(|| index.offsets(self.base_offset).lookup(offset).into()))
     }
 
     /// Ends the segment's time as the active one: from now on its indexes are read from their files, which the caller

@@ -91,6 +91,41 @@ impl Drop for SmallDisk {
     }
 }
 
+/// A filesystem that can be written to below one that cannot, as containers have it.
+#[derive(Debug)]
+pub struct ReadOnlyRoot {
+    dir: TempDir,
+}
+
+impl ReadOnlyRoot {
+    /// Mounts both. Needs root.
+    pub fn new() -> Result<Self, String> {
+        let dir = tempfile::Builder::new().prefix("weir-root-").tempdir();
+        let root = ReadOnlyRoot {
+            dir: dir.map_err(|problem| problem.to_string())?,
+        };
+        let (outer, inner) = (text(root.dir.path()), text(&root.data()));
+        tool("mount", &["-t", "tmpfs", "weir-test", &outer])?;
+        std::fs::create_dir(root.data()).map_err(|problem| problem.to_string())?;
+        tool("mount", &["-t", "tmpfs", "weir-test", &inner])?;
+        tool("mount", &["-o", "remount,ro", &outer])?;
+        Ok(root)
+    }
+
+    /// Where it can be written to.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+}
+
+impl Drop for ReadOnlyRoot {
+    fn drop(&mut self) {
+        for at in [self.data(), self.dir.path().to_path_buf()] {
+            let _ = tool("umount", &["-l", &text(&at)]);
+        }
+    }
+}
+
 /// What takes the room.
 #[derive(Debug)]
 pub struct Filler(PathBuf);

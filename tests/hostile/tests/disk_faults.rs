@@ -9,7 +9,7 @@ use crash_tests::ledger::Ledger;
 use crash_tests::scene::Scene;
 use crash_tests::summary::say;
 use hostile_tests::failing_calls::FailingCalls;
-use hostile_tests::small_disk::SmallDisk;
+use hostile_tests::small_disk::{ReadOnlyRoot, SmallDisk};
 use hostile_tests::steady::{Heard, SteadyLoad, verify};
 use storage::disk::{Disk, RealDisk, write_all_at};
 
@@ -139,6 +139,14 @@ fn a_full_disk_refuses_until_there_is_room() {
     broker.kill();
     drop(filler);
     check_after_restart("full disk", &mut scene, &heard);
+}
+
+#[test]
+fn a_data_directory_below_a_read_only_filesystem_is_as_good() {
+    let root = ReadOnlyRoot::new().unwrap();
+    let mut scene = Scene::new(Some(&root.data()), &[], Ledger::default()).unwrap();
+    let broker = scene.start().unwrap();
+    broker.stop(&scene.options).unwrap();
 }
 
 #[test]

@@ -88,3 +88,38 @@ fn a_read_tells_before_whether_it_may_wait() {
     assert!(!reader.may_wait(0));
     assert!(!reader.may_wait(reader.end_offset()));
 }
+
+#[test]
+fn the_next_read_begins_at_a_bookmark_and_is_the_same() {
+    let mut scenario = Scenario::with_two_segments(LogConfig::default());
+    let reader = scenario.log.reader().clone();
+    scenario.commit(7);
+    let (end, size) = (reader.end(), scenario.batches().next().unwrap().bytes.len() as u64);
+    let first = reader.read(0, end, size).unwrap().unwrap();
+    let plain = reader.read(1, end, size).unwrap().unwrap();
+    assert_eq!(plain.position, first.position + first.len);
+    reader.read(0, end, size + 1).unwrap();
+    assert_eq!(reader.segments()[0].bookmarks.position_of(1), Some(plain.position));
+    let marked = reader.read(1, end, size).unwrap().unwrap();
+    assert_eq!((marked.position, marked.len), (plain.position, plain.len));
+    // The end of a read is looked up, too: a bookmark does not stand for the index.
+    reader.release_idle_maps();
+    reader.release_idle_maps();
+    assert!(reader.may_wait(1));
+}
+
+#[test]
+fn nobody_leaves_a_bookmark_above_the_watermark() {
+    let mut scenario = Scenario::with_two_segments(LogConfig::default());
+    let reader = scenario.log.reader().clone();
+    reader.read(3, reader.end(), u64::MAX).unwrap();
+    assert_eq!(reader.segments()[1].bookmarks.position_of(reader.end_offset()), None);
+    scenario.commit(7);
+    reader.read(3, reader.end(), u64::MAX).unwrap();
+    assert!(
+        reader.segments()[1]
+            .bookmarks
+            .position_of(reader.end_offset())
+            .is_some()
+    );
+}
