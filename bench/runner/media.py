@@ -14,7 +14,9 @@ MAX_DATA = 6 * GB
 MAX_MEASURED = 4 * GB
 # What is left free for the servers' own memory.
 SPARE_MEMORY = 2 * GB
-TOUCHED = 10 * GB
+# What a server may write in a second, and what it writes before anything counts.
+WRITTEN_PER_SECOND = 1.5 * GB
+WRITTEN_BEFORE = 1 * GB
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,13 @@ def size(directory: Path) -> int:
     return total
 
 
-def touch_memory() -> None:
-    """Once after each boot: writes and removes a large file in memory.
+def touch_memory(bytes_: int) -> None:
+    """Writes and removes a large file in memory.
 
-    Memory that a virtual machine has never used costs seconds of CPU per GB at its first use, whoever uses it.
+    Memory that a virtual machine has not used costs seconds of CPU per GB at its first use, whoever uses it; and what it
+    frees, its host takes back within seconds. So it is done before each measurement that writes.
     """
-    marker = paths.TARGET / "touched"
-    bytes_ = min(TOUCHED, machine.memory("MemAvailable") - SPARE_MEMORY, shutil.disk_usage(paths.TMPFS).free)
-    boot, _, touched = (marker.read_text() if marker.exists() else "").partition(" ")
-    if boot == machine.boot() and int(touched) >= bytes_:
-        return
-    print(f"touching {bytes_ / GB:.0f} GB of memory, once", flush=True)
+    bytes_ = min(bytes_, machine.memory("MemAvailable") - SPARE_MEMORY, shutil.disk_usage(paths.TMPFS).free)
     file = paths.TMPFS / f"weir-bench-touch-{os.getpid()}"
     piece = bytes(1 << 20)
     try:
@@ -79,4 +77,3 @@ def touch_memory() -> None:
                 output.write(piece)
     finally:
         file.unlink(missing_ok=True)
-    marker.write_text(f"{machine.boot()} {bytes_}")
