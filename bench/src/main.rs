@@ -5,10 +5,14 @@ mod floor;
 mod load;
 mod probe;
 mod process;
+mod wire;
 
+use std::error::Error;
+use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
 #[derive(Debug, Parser)]
 #[command(name = "weir-bench", about, version)]
@@ -25,6 +29,11 @@ enum Command {
     Floor(floor::Options),
     /// Measures what the machine can do
     Probe(probe::Options),
+}
+
+/// Prints what was found: a line of JSON.
+fn print(found: &impl Serialize) -> Result<(), Box<dyn Error>> {
+    Ok(writeln!(stdout(), "{}", serde_json::to_string(found)?)?)
 }
 
 fn main() -> ExitCode {

@@ -3,7 +3,7 @@
 
 use super::connection::Header;
 use super::topics::Topics;
-use super::wire::{Malformed, Put as _, Reader, begin_answer, end_answer};
+use crate::wire::{Malformed, Put as _, Reader, begin_answer, end_frame};
 
 /// Makes the topics.
 pub(super) fn create_topics(
@@ -33,7 +33,7 @@ pub(super) fn create_topics(
         out.i16(topics.create(name, partitions).err().map_or(0, |error| error.code()));
         out.i16(-1); // error message
     }
-    end_answer(out, begin, 0);
+    end_frame(out, begin, 0);
     Ok(())
 }
 
@@ -53,7 +53,7 @@ pub(super) fn delete_topics(
         out.string(name);
         out.i16(topics.delete(name).err().map_or(0, |error| error.code()));
     }
-    end_answer(out, begin, 0);
+    end_frame(out, begin, 0);
     Ok(())
 }
 
@@ -64,5 +64,5 @@ pub(super) fn init_producer_id(header: Header, topics: &Topics, out: &mut Vec<u8
     out.i16(0); // error
     out.i64(topics.next_producer_id());
     out.i16(0);
-    end_answer(out, begin, 0);
+    end_frame(out, begin, 0);
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::fetch::Piece;
 use super::topics::Topics;
-use super::wire::{Malformed, Reader};
 use super::{admin, fetch, metadata, produce, set_send_buffer};
+use crate::wire::{Malformed, Reader};
 
 /// A longer frame closes the connection, bytes.
 const MAX_FRAME: usize = 64 * 1024 * 1024;

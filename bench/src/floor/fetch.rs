@@ -11,7 +11,7 @@ use rustix::net::{SendFlags, send};
 use super::connection::{Connection, ConnectionError, Header};
 use super::partition::{Found, Partition};
 use super::topics::Topics;
-use super::wire::{Malformed, Put as _, Reader, begin_answer, end_answer};
+use crate::wire::{Malformed, Put as _, Reader, begin_answer, end_frame};
 
 /// Kafka's code for an offset that the partition has not.
 const OFFSET_OUT_OF_RANGE: i16 = 1;
@@ -51,7 +51,7 @@ pub(super) fn fetch(header: Header, request: Reader<'_>, connection: &mut Connec
         let deadline = begun + limits.wait;
         let now = Instant::now();
         if failed || length >= limits.min_bytes || now >= deadline || pieces.is_empty() {
-            end_answer(out, 0, length);
+            end_frame(out, 0, length);
             return Ok(connection.send_pieces()?);
         }
         let until = if pieces.len() == 1 {

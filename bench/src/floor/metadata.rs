@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::connection::{Connection, ConnectionError, Header};
 use super::topics::Topics;
-use super::wire::{Malformed, Put as _, Reader, begin_answer, end_answer};
+use crate::wire::{Malformed, Put as _, Reader, begin_answer, end_frame};
 
 /// API number of Produce.
 pub(super) const PRODUCE: i16 = 0;
@@ -70,7 +70,7 @@ pub(super) fn api_versions(header: Header, out: &mut Vec<u8>) {
         out.i16(*versions.start());
         out.i16(*versions.end());
     }
-    end_answer(out, begin, 0);
+    end_frame(out, begin, 0);
 }
 
 /// The node and the topics asked for, which are made if they are missing.
@@ -109,7 +109,7 @@ pub(super) fn metadata(
     for name in named {
         put_topic(version, &name, topics, out);
     }
-    end_answer(out, begin, 0);
+    end_frame(out, begin, 0);
     Ok(())
 }
 
@@ -176,6 +176,6 @@ pub(super) fn list_offsets(
             out.i64(offset);
         }
     }
-    end_answer(out, begin, 0);
+    end_frame(out, begin, 0);
     Ok(())
 }

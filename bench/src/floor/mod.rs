@@ -11,7 +11,6 @@ mod metadata;
 mod partition;
 mod produce;
 mod topics;
-mod wire;
 
 use std::error::Error;
 use std::io::{self, Write as _, stdout};

@@ -3,7 +3,7 @@
 use super::connection::Header;
 use super::partition::AppendError;
 use super::topics::Topics;
-use super::wire::{Malformed, Put as _, Reader, begin_answer, end_answer};
+use crate::wire::{Malformed, Put as _, Reader, begin_answer, end_frame};
 
 /// Kafka's code for a batch that is not what its CRC says.
 const CORRUPT_MESSAGE: i16 = 2;
@@ -44,7 +44,7 @@ pub(super) fn produce(
     if acks == 0 {
         out.truncate(begin);
     } else {
-        end_answer(out, begin, 0);
+        end_frame(out, begin, 0);
     }
     Ok(())
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::Problem;
 use super::dialogue::Asked;
-use super::wire::{Answer, Request};
+use super::request::begin_request;
+use crate::wire::{Put as _, Reader, end_frame};
 
 const CREATE_TOPICS: (i16, i16) = (19, 2);
 const DELETE_TOPICS: (i16, i16) = (20, 1);
@@ -34,8 +35,9 @@ impl Admin {
         Ok(Admin { stream })
     }
 
-    fn call(&mut self, request: Request) -> Result<Vec<u8>, Problem> {
-        self.stream.write_all(&request.finish(0))?;
+    fn call(&mut self, mut request: Vec<u8>) -> Result<Vec<u8>, Problem> {
+        end_frame(&mut request, 0, 0);
+        self.stream.write_all(&request)?;
         self.receive()
     }
 
@@ -56,7 +58,7 @@ impl Admin {
 
     /// Asks what it serves, and does not look at the answer.
     pub(super) fn api_versions(&mut self) -> Result<(), Problem> {
-        self.call(Request::new(API_VERSIONS.0, API_VERSIONS.1)).map(drop)
+        self.call(begin_request(API_VERSIONS)).map(drop)
     }
 
     /// Makes a topic; one that exists is as good.
@@ -66,29 +68,32 @@ impl Admin {
         partitions: i32,
         configs: &[(String, String)],
     ) -> Result<(), Problem> {
-        let mut request = Request::new(CREATE_TOPICS.0, CREATE_TOPICS.1);
-        request.i32(1).string(name).i32(partitions).i16(1).i32(0);
+        let mut request = begin_request(CREATE_TOPICS);
+        request.i32(1).string(name.as_bytes()).i32(partitions).i16(1).i32(0);
         request.i32(configs.len() as i32);
         for (key, value) in configs {
-            request.string(key).string(value);
+            request.string(key.as_bytes()).string(value.as_bytes());
         }
         request.i32(PATIENCE.as_millis() as i32).i8(0);
-        let bytes = self.call(request)?;
-        let mut answer = Answer::new(&bytes);
+        let mut bytes = self.call(request)?;
+        let mut answer = Reader::new(&mut bytes);
         let (_correlation, _throttle, _topics) = (answer.i32()?, answer.i32()?, answer.i32()?);
-        let (_name, code, message) = (answer.string()?, answer.i16()?, answer.string()?);
+        let (_name, code, message) = (answer.string()?, answer.i16()?, answer.nullable_string()?);
         match code {
             0 | ALREADY_EXISTS => Ok(()),
-            code => Err(Problem::Refused(format!("creation of {name}: {message}"), code)),
+            code => {
+                let message = String::from_utf8_lossy(message.unwrap_or_default());
+                Err(Problem::Refused(format!("creation of {name}: {message}"), code))
+            }
         }
     }
 
     /// Removes a topic.
     pub(super) fn delete_topic(&mut self, name: &str) -> Result<(), Problem> {
-        let mut request = Request::new(DELETE_TOPICS.0, DELETE_TOPICS.1);
-        request.i32(1).string(name).i32(PATIENCE.as_millis() as i32);
-        let bytes = self.call(request)?;
-        let mut answer = Answer::new(&bytes);
+        let mut request = begin_request(DELETE_TOPICS);
+        request.i32(1).string(name.as_bytes()).i32(PATIENCE.as_millis() as i32);
+        let mut bytes = self.call(request)?;
+        let mut answer = Reader::new(&mut bytes);
         let (_correlation, _throttle, _topics) = (answer.i32()?, answer.i32()?, answer.i32()?);
         let (_name, code) = (answer.string()?, answer.i16()?);
         match code {
@@ -100,14 +105,18 @@ impl Admin {
     /// The end offset of each partition; `Err` with the code of the first that has none.
     fn ends(&mut self, name: &str, partitions: std::ops::Range<i32>) -> Result<Vec<i64>, Problem> {
         let first = partitions.start;
-        let mut request = Request::new(LIST_OFFSETS.0, LIST_OFFSETS.1);
+        let mut request = begin_request(LIST_OFFSETS);
         let partitions_asked = partitions.len();
-        request.i32(-1).i32(1).string(name).i32(partitions_asked as i32);
+        request
+            .i32(-1)
+            .i32(1)
+            .string(name.as_bytes())
+            .i32(partitions_asked as i32);
         for partition in partitions {
             request.i32(partition).i64(LATEST);
         }
-        let bytes = self.call(request)?;
-        let mut answer = Answer::new(&bytes);
+        let mut bytes = self.call(request)?;
+        let mut answer = Reader::new(&mut bytes);
         let (_correlation, _topics, _name, count) = (answer.i32()?, answer.i32()?, answer.string()?, answer.i32()?);
         let mut ends = vec![0; partitions_asked];
         for _ in 0..count {

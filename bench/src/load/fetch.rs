@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::Problem;
 use super::dialogue::{Asked, Dialogue, Heard, Latencies, micros};
-use super::wire::{Answer, Request, set_correlation, set_i64};
+use super::request::{begin_request, set_correlation, set_i64};
+use crate::wire::{Malformed, Put as _, Reader, end_frame};
 
 const FETCH: (i16, i16) = (1, 11);
 /// Bytes of an answer's fields that are kept for a look: one topic, one partition, no aborted transactions.
@@ -102,26 +103,26 @@ impl Fetch {
         appetite: Appetite,
         record_bytes: u64,
     ) -> Result<Self, Problem> {
-        let mut request = Request::new(FETCH.0, FETCH.1);
+        let mut fields = begin_request(FETCH);
         // Replica, wait, least and most bytes, isolation, no session, the topic.
-        request
+        fields
             .i32(-1)
             .i32(appetite.max_wait_ms)
             .i32(1)
             .i32(appetite.max_bytes)
             .i8(0);
-        request
+        fields
             .i32(0)
             .i32(-1)
-            .i32(1)
-            .string(topic)
-            .i32(1)
+            .count(1)
+            .string(topic.as_bytes())
+            .count(1)
             .i32(partition)
             .i32(-1);
-        let offset_place = request.place();
+        let offset_place = fields.len();
         // Offset, log start, most bytes of the partition; nothing to forget, no rack.
-        request.i64(0).i64(-1).i32(appetite.max_bytes).i32(0).string("");
-        let fields = request.finish(0);
+        fields.i64(0).i64(-1).i32(appetite.max_bytes).count(0).string(b"");
+        end_frame(&mut fields, 0, 0);
         Asked::fits(&fields)?;
         Ok(Fetch {
             fields,
@@ -144,21 +145,22 @@ impl Fetch {
     }
 
     /// Error code of the answer's fields, and where they end.
-    fn fields_of(answer: &[u8]) -> Result<(i16, usize), Problem> {
-        let mut fields = Answer::new(answer);
+    fn fields_of(answer: &mut [u8]) -> Result<(i16, usize), Malformed> {
+        let length = answer.len();
+        let mut fields = Reader::new(answer);
         let (_correlation, _throttle, error, _session) = (fields.i32()?, fields.i32()?, fields.i16()?, fields.i32()?);
         let topics = fields.i32()?;
         if error != 0 || topics == 0 {
-            return Ok((error, answer.len()));
+            return Ok((error, length));
         }
-        fields.skip_string()?;
+        let _topic = fields.string()?;
         let (_partitions, _partition, error) = (fields.i32()?, fields.i32()?, fields.i16()?);
         let (_watermark, _stable, _start) = (fields.i64()?, fields.i64()?, fields.i64()?);
         for _ in 0..fields.i32()?.max(0) {
             let (_producer, _first) = (fields.i64()?, fields.i64()?);
         }
         let (_preferred, _records) = (fields.i32()?, fields.i32()?);
-        Ok((error, answer.len() - fields.left()))
+        Ok((error, length - fields.left()))
     }
 }
 
@@ -177,7 +179,7 @@ impl Dialogue for Fetch {
             let before = self.answer.len();
             let taken = bytes.len().min(FIELDS - before);
             self.answer.extend(&bytes[..taken]);
-            match Self::fields_of(&self.answer) {
+            match Self::fields_of(&mut self.answer) {
                 Ok((_, end)) => {
                     self.fields_end = Some(end);
                     bytes = &bytes[end - before..];
@@ -189,7 +191,7 @@ impl Dialogue for Fetch {
     }
 
     fn heard(&mut self, due: Instant, now: Instant, latencies: Option<&mut Latencies>) -> Result<Heard, Problem> {
-        let (error, _) = Self::fields_of(&self.answer)?;
+        let (error, _) = Self::fields_of(&mut self.answer)?;
         let next = self.walk.ended.unwrap_or(self.offset);
         let from = std::mem::replace(&mut self.offset, next);
         // The first batch may begin before the offset that was asked for.

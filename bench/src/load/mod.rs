@@ -11,14 +11,15 @@ mod idle;
 mod measure;
 mod noise;
 mod produce;
+mod request;
 mod start;
 mod steady;
-mod wire;
 
 use std::error::Error;
 use std::io;
 
-use serde::Serialize;
+use crate::print;
+use crate::wire::Malformed;
 
 /// What to do to a broker.
 #[derive(Debug, clap::Subcommand)]
@@ -53,7 +54,7 @@ pub(crate) enum Problem {
     #[error("{0}: the broker answers with error {1}")]
     Refused(String, i16),
     #[error("{0}")]
-    Short(#[from] wire::TooShort),
+    Malformed(#[from] Malformed),
     #[error("no batch can be made: {0}")]
     Batch(String),
     #[error("{0}")]
@@ -78,10 +79,4 @@ pub(crate) fn run(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Noise(options) => print(&options.run()?),
         Command::Start(options) => print(&options.run()?),
     }
-}
-
-#[allow(clippy::print_stdout)] // the report
-fn print(report: &impl Serialize) -> Result<(), Box<dyn Error>> {
-    println!("{}", serde_json::to_string(report)?);
-    Ok(())
 }

@@ -9,7 +9,8 @@ use storage::record_batch::BatchBuilder;
 
 use super::Problem;
 use super::dialogue::{Asked, Dialogue, Heard, Latencies, micros};
-use super::wire::{Answer, Request, set_correlation, set_i32};
+use super::request::{begin_request, set_correlation, set_i32};
+use crate::wire::{Put as _, Reader, end_frame};
 
 /// The version: as old as it can be and still have everything that matters here.
 const PRODUCE: (i16, i16) = (0, 7);
@@ -75,11 +76,13 @@ impl Produce {
         index: i32,
         connections: i32,
     ) -> Result<Self, Problem> {
-        let mut request = Request::new(PRODUCE.0, PRODUCE.1);
-        request.null().i16(acks).i32(TIMEOUT_MS).i32(1).string(topic).i32(1);
-        let partition_place = request.place();
-        request.i32(0).i32(batch.bytes.len() as i32);
-        let fields = request.finish(batch.bytes.len());
+        let mut fields = begin_request(PRODUCE);
+        let no_transaction = -1;
+        fields.i16(no_transaction).i16(acks).i32(TIMEOUT_MS);
+        fields.count(1).string(topic.as_bytes()).count(1);
+        let partition_place = fields.len();
+        fields.i32(0).count(batch.bytes.len());
+        end_frame(&mut fields, 0, batch.bytes.len());
         Asked::fits(&fields)?;
         Ok(Produce {
             fields,
@@ -107,8 +110,8 @@ impl Dialogue for Produce {
     }
 
     fn heard(&mut self, due: Instant, now: Instant, latencies: Option<&mut Latencies>) -> Result<Heard, Problem> {
-        let mut answer = Answer::new(&self.answer);
-        let (_correlation, _topics, _) = (answer.i32()?, answer.i32()?, answer.skip_string()?);
+        let mut answer = Reader::new(&mut self.answer);
+        let (_correlation, _topics, _) = (answer.i32()?, answer.i32()?, answer.string()?);
         let (_partitions, _partition, error) = (answer.i32()?, answer.i32()?, answer.i16()?);
         self.answer.clear();
         if let Some(latencies) = latencies {

@@ -6,12 +6,12 @@ mod loopback;
 
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::{self, Write as _, stdout};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Duration;
 
-use serde::Serialize;
+use crate::print;
 
 /// Of a probe.
 #[derive(Debug, clap::Args)]
@@ -59,8 +59,4 @@ fn nameless(directory: &Path) -> io::Result<File> {
     let file = File::options().read(true).write(true).create_new(true).open(&path)?;
     fs::remove_file(path)?;
     Ok(file)
-}
-
-fn print(result: &impl Serialize) -> Result<(), Box<dyn Error>> {
-    Ok(writeln!(stdout(), "{}", serde_json::to_string(result)?)?)
 }

@@ -1,8 +1,9 @@
 //! The threads that connections live on: each connection stays on one, with a reactor of its own.
 //!
 //! A runtime that shares its tasks among threads wakes a second thread for most of the events that one brings, to help with
-//! work that is done before it is there. Pinned, the CPU time of a request fell by a third (produce, 16 KB batches) to a half
-//! (fetch, one connection); what is lost is that one busy thread's connections cannot move to an idle one.
+//! work that is done before it is there. Pinned, a produce of one record on each of 64 connections cost 7.0 µs of CPU in place
+//! of 9.1, and twice as many came through (two cores, beside other work); what is lost is that one busy thread's connections
+//! cannot move to an idle one.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -53,6 +53,6 @@ fn an_answer_is_framed_with_what_is_elsewhere() {
     let mut out = b"before".to_vec();
     let begin = begin_answer(&mut out, 9);
     out.i16(5);
-    end_answer(&mut out, begin, 100);
+    end_frame(&mut out, begin, 100);
     assert_eq!(out, b"before\0\0\0\x6a\0\0\0\x09\0\x05");
 }
