@@ -2,7 +2,7 @@
 //! filesystem is whole in each, which shows that flushes arrive and are kept.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -180,13 +180,19 @@ fn write(disk: &PowerCutDisk, count: u32, mode: &str) -> Vec<(u32, CutPoint)> {
     let mut writer = Command::new(env!("CARGO_BIN_EXE_power-cut-writer"))
         .arg(disk.mount_point())
         .args([&count.to_string(), mode])
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let output = BufReader::new(writer.stdout.take().unwrap());
+    let mut seen = writer.stdin.take().unwrap();
     let acknowledged = output
         .lines()
-        .map(|line| (line.unwrap().parse().unwrap(), disk.now()))
+        .map(|line| {
+            let acknowledged = (line.unwrap().parse().unwrap(), disk.now());
+            writeln!(seen).unwrap();
+            acknowledged
+        })
         .collect();
     assert!(writer.wait().unwrap().success());
     acknowledged

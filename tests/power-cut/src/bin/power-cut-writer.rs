@@ -1,8 +1,9 @@
 //! The program that the self test runs under power cuts: `power-cut-writer DIR COUNT sync|no-dir-sync|no-sync`.
 //!
 //! For each number it makes a file of its own (written under a temporary name and renamed) and appends a line to one
-//! file for all, then says the number on standard output. With `sync` both files and the directory are synced before, with
-//! `no-dir-sync` only the files.
+//! file for all, then says the number on standard output and waits for a line on standard input, so that the reader
+//! notes the place in the log before the next number's syncs move it. With `sync` both files and the directory are
+//! synced before, with `no-dir-sync` only the files.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -39,6 +40,9 @@ fn main() -> io::Result<()> {
             directory.sync_all()?;
         }
         writeln!(io::stdout(), "{number}")?;
+        if io::stdin().read_line(&mut String::new())? == 0 {
+            return Err(io::Error::other("the reader of the numbers is gone"));
+        }
     }
     Ok(())
 }
