@@ -28,7 +28,7 @@ use super::{Context, errors};
 use crate::connection::{Outcome, Request};
 use crate::controller::topic_name::is_internal_topic;
 use crate::metrics::Limit;
-use crate::node::{Committed, Partition};
+use crate::node::{Commit, Committed, Partition};
 use crate::wire::produce::{self, ProducePartition, ProduceTopic};
 use crate::wire::{RequestHeader, Response};
 
@@ -163,28 +163,27 @@ fn finish(header: RequestHeader, work: Work, timeout_ms: i32) -> Outcome {
         return answer(&header, &response);
     }
     let deadline = Instant::now() + Duration::from_millis(timeout_ms.max(0) as u64);
-    // Only now, so that one flush takes them all; the last is told last, so that its wait is the only one.
-    let commits = waiting.into_iter().rev().map(|waiting| {
-        let committed = waiting.commit.partition.committed(waiting.commit.end);
-        (waiting.topic, waiting.partition, committed)
-    });
-    let commits: Vec<_> = commits.collect();
     Outcome::later(async move {
         let mut response = response;
-        for (topic, partition, committed) in commits {
-            let outcome = tokio::time::timeout_at(deadline, committed).await;
-            let error = match outcome {
-                Ok(Ok(Committed::Yes)) => continue,
-                Ok(_) => ResponseError::KafkaStorageError,
-                Err(_) => {
-                    // It is in the log, and says where, as in Kafka.
-                    let place = &mut response.responses[topic].partition_responses[partition];
-                    place.error_code = ResponseError::RequestTimedOut.code();
-                    continue;
-                }
-            };
+        // Begun in its turn, when all that arrived with it is written, so that one flush takes that all; and what the
+        // same flush took is found committed, without a wait of its own.
+        for Waiting {
+            topic,
+            partition,
+            commit,
+        } in waiting
+        {
+            if commit.is_done() {
+                continue;
+            }
+            let outcome = tokio::time::timeout_at(deadline, commit.done()).await;
             let place = &mut response.responses[topic].partition_responses[partition];
-            *place = refused(place.index, error, None);
+            match outcome {
+                Ok(Committed::Yes) => {}
+                Ok(Committed::Never) => *place = refused(place.index, ResponseError::KafkaStorageError, None),
+                // It is in the log, and says where, as in Kafka.
+                Err(_) => place.error_code = ResponseError::RequestTimedOut.code(),
+            }
         }
         answer(&header, &response)
     })
@@ -207,12 +206,6 @@ struct Waiting {
     topic: usize,
     partition: usize,
     commit: Commit,
-}
-
-/// The end of a batch, which the high watermark has to reach.
-struct Commit {
-    partition: Arc<Partition>,
-    end: i64,
 }
 
 /// Where batches are checked.
@@ -367,7 +360,11 @@ impl Work {
         }
         let now_ms = node.clock().wall_ms();
         let batch = heavy::validate(records, &settings.rules, zstd_allowed, now_ms, place)?;
-        let (base_offset, next_offset, append_time) = match node.append(partition, &batch) {
+        let appended = match self.acks {
+            ALL => node.append_awaited(partition, &batch),
+            _ => node.append(partition, &batch),
+        };
+        let (base_offset, next_offset, append_time) = match appended {
             Ok(Append::Written(appended)) => (appended.header.base_offset, appended.end.offset, None),
             Ok(Append::Duplicate {
                 base_offset,
@@ -398,10 +395,7 @@ impl Work {
             .with_base_offset(base_offset)
             .with_log_append_time_ms(log_append_time)
             .with_log_start_offset(partition.reader().start_offset());
-        let commit = || Commit {
-            partition: partition.clone(),
-            end: next_offset,
-        };
+        let commit = || Commit::new(partition.clone(), next_offset);
         Ok((response, waits.then(commit)))
     }
 }

@@ -20,6 +20,7 @@ use storage::log::{HeaderWalk, LogError, Replacement, Step};
 use storage::planted::{Bug, is_planted};
 
 use super::Node;
+use super::flusher::Urgency;
 use super::partition::Partition;
 
 /// A log that could not be cleaned is tried again after this long, then after twice as long, and so on.
@@ -314,7 +315,7 @@ impl Node {
         match partition.with_replica(|replica| replica.may_clean_below(choice.first_uncleanable)) {
             Some(Readiness::Ready) => true,
             Some(Readiness::Later) => {
-                self.queue.push(partition);
+                self.queue.push(partition, Urgency::Now);
                 false
             }
             Some(Readiness::Never) | None => false,

@@ -11,6 +11,7 @@ use storage::journal::Record;
 use storage::log::LogError;
 
 use super::Node;
+use super::flusher::Urgency;
 use super::partition::Partition;
 
 /// Asks for all that is below the high watermark (`DeleteRecordsRequest.HIGH_WATERMARK`).
@@ -90,7 +91,7 @@ impl Node {
         });
         let planned = planned.unwrap_or_else(|| Err(out_of_service(partition)));
         if matches!(planned, Err(DeleteRecordsError::NotSynced)) {
-            self.queue.push(partition);
+            self.queue.push(partition, Urgency::Now);
         }
         planned
     }

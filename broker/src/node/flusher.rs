@@ -5,7 +5,9 @@
 //! flush never finishes before an earlier one of the same partition.
 //!
 //! A pass costs the same for one batch as for many. So what nobody waits for (acks=1, and no consumer at the log's end) is
-//! left in the queue for [`LINGER`]; what somebody waits for takes all that is queued along, at once.
+//! left in the queue for [`LINGER`]; what somebody waits for takes all that is queued along, at once. And what comes while a
+//! pass is under way waits for its end, so that one thread does all that a fast disk needs; beside a pass that takes
+//! longer than [`LINGER`] another one begins.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -25,9 +27,21 @@ use super::partition::Partition;
 /// From this many files on, one `syncfs` is cheaper than syncing each (measured: 1,000 files 15 ms against 157 ms).
 const SYNC_FILESYSTEM_FROM: usize = 12;
 
-/// How long a pass may be put off while nobody waits for it. Long enough to make a pass of thousands of batches a second,
-/// short beside the time for which a machine's loss costs what was not synced.
+/// How long a pass may be put off while nobody waits for it, or while another one is under way. Long enough to make a pass of
+/// thousands of batches a second, short beside the time for which a machine's loss costs what was not synced, and beside a
+/// slow sync.
 const LINGER: Duration = Duration::from_millis(1);
+
+/// How soon a queued partition is flushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// In the next pass, which begins now.
+    Now,
+    /// After [`LINGER`], or as soon as somebody waits.
+    Later,
+    /// As `Later`, and somebody is sure to wait, or to call [`FlushQueue::hurry`], so that no thread need be woken before.
+    WhenAwaited,
+}
 
 /// The partitions that wait for the flusher.
 #[derive(Default)]
@@ -45,7 +59,26 @@ struct QueueState {
     is_awaited: bool,
     /// When it is the turn of what nobody waits for.
     due: Option<Instant>,
+    /// Passes that flusher threads have under way, and when the last of them began.
+    under_way: usize,
+    begun: Option<Instant>,
+    /// A thread that waits looks into the queue within [`LINGER`] without being woken.
+    is_watched: bool,
     stopped: bool,
+}
+
+impl QueueState {
+    fn is_empty(&self) -> bool {
+        self.partitions.is_empty() && !self.journal
+    }
+
+    /// Somebody waits for what is queued. Whether a thread has to be woken for it: not while one is in a pass, after which
+    /// it looks again, and another one sees to it that this does not take too long.
+    fn await_it(&mut self) -> bool {
+        let was_awaited = std::mem::replace(&mut self.is_awaited, true);
+        let is_seen = self.under_way > 0 && self.is_watched;
+        !was_awaited && !is_seen
+    }
 }
 
 /// Work for one pass.
@@ -70,33 +103,26 @@ pub struct FlushCounters {
 }
 
 impl FlushQueue {
-    /// Queues a partition unless it is queued or in a flush, and has a pass begin.
-    pub fn push(&self, partition: &Arc<Partition>) {
-        self.add(partition, true);
-    }
-
-    /// Queues a partition unless it is queued or in a flush; the pass begins soon, or as soon as somebody waits for it.
-    pub fn push_for_later(&self, partition: &Arc<Partition>) {
-        self.add(partition, false);
-    }
-
-    fn add(&self, partition: &Arc<Partition>, is_urgent: bool) {
+    /// Queues a partition unless it is queued or in a flush.
+    pub(super) fn push(&self, partition: &Arc<Partition>, urgency: Urgency) {
         if partition.queued.swap(true, Ordering::SeqCst) {
-            if is_urgent {
+            if urgency == Urgency::Now {
                 self.hurry();
             }
             return;
         }
         let mut state = self.state.lock();
         state.partitions.push_back(partition.clone());
-        // Looked at after `queued` is set: who begins to wait now sees that, and hurries.
-        let is_awaited = is_urgent || partition.is_awaited();
         let is_first = state.due.is_none();
         if is_first {
             state.due = Some(Instant::now() + LINGER);
         }
-        let wakes = is_first || (is_awaited && !state.is_awaited);
-        state.is_awaited |= is_awaited;
+        // Looked at after `queued` is set: who begins to wait now sees that, and hurries.
+        let wakes = if urgency == Urgency::Now || partition.is_awaited() {
+            state.await_it()
+        } else {
+            urgency == Urgency::Later && is_first && !state.is_watched
+        };
         drop(state);
         if wakes {
             self.filled.notify_one();
@@ -106,21 +132,22 @@ impl FlushQueue {
     /// Somebody waits for what is queued, if anything is.
     pub(super) fn hurry(&self) {
         let mut state = self.state.lock();
-        if state.is_awaited || state.partitions.is_empty() {
-            return;
-        }
-        state.is_awaited = true;
+        let wakes = !state.partitions.is_empty() && state.await_it();
         drop(state);
-        self.filled.notify_one();
+        if wakes {
+            self.filled.notify_one();
+        }
     }
 
     /// Asks for a sync of the journal, though no partition may need it.
     pub fn push_journal(&self) {
         let mut state = self.state.lock();
         state.journal = true;
-        state.is_awaited = true;
+        let wakes = state.await_it();
         drop(state);
-        self.filled.notify_one();
+        if wakes {
+            self.filled.notify_one();
+        }
     }
 
     /// What is queued; `None` if nothing is.
@@ -129,21 +156,50 @@ impl FlushQueue {
         Self::drain(&mut state)
     }
 
-    /// What is queued, waiting until something is and its time has come; `None` once the queue is stopped and empty.
+    /// What is queued, waiting until something is and its time has come; `None` once the queue is stopped and empty. Say
+    /// when it is flushed ([`FlushQueue::done`]).
     pub fn wait(&self) -> Option<Batch> {
         let mut state = self.state.lock();
+        // Where there was something a moment ago there will be more: who waits a little need not be woken to wait for it.
+        let mut is_busy = true;
         loop {
-            let is_time = state.is_awaited || state.stopped || state.due.is_some_and(|due| due <= Instant::now());
-            if is_time && let Some(batch) = Self::drain(&mut state) {
+            let now = Instant::now();
+            let is_time = state.is_awaited || state.stopped || state.due.is_some_and(|due| due <= now);
+            let is_turn = state.begun.is_none_or(|begun| begun + LINGER <= now);
+            if is_time
+                && is_turn
+                && let Some(batch) = Self::drain(&mut state)
+            {
+                state.under_way += 1;
+                state.begun = Some(now);
                 return Some(batch);
             }
-            if state.stopped {
+            if state.stopped && state.is_empty() {
                 return None;
             }
-            match state.due {
-                Some(due) => drop(self.filled.wait_until(&mut state, due)),
-                None => self.filled.wait(&mut state),
-            }
+            let until = match state.due {
+                _ if state.is_watched && !state.stopped => None,
+                Some(due) if is_turn => Some(due),
+                None if state.is_empty() && !is_busy => None,
+                _ => Some(now + LINGER),
+            };
+            let Some(until) = until else {
+                self.filled.wait(&mut state);
+                is_busy = true;
+                continue;
+            };
+            state.is_watched = true;
+            is_busy = !self.filled.wait_until(&mut state, until).timed_out();
+            state.is_watched = false;
+        }
+    }
+
+    /// A pass that [`FlushQueue::wait`] gave is over.
+    pub fn done(&self) {
+        let mut state = self.state.lock();
+        state.under_way -= 1;
+        if state.under_way == 0 {
+            state.begun = None;
         }
     }
 
@@ -154,7 +210,7 @@ impl FlushQueue {
     }
 
     fn drain(state: &mut QueueState) -> Option<Batch> {
-        if state.partitions.is_empty() && !state.journal {
+        if state.is_empty() {
             return None;
         }
         state.journal = false;
@@ -227,7 +283,7 @@ impl FlushPass {
             for (partition, _, _) in flushes {
                 partition.queued.store(false, Ordering::Release);
                 if partition.wants_flush() {
-                    queue.push_for_later(&partition);
+                    queue.push(&partition, Urgency::Later);
                 }
                 flushed.push(partition);
             }

@@ -11,6 +11,7 @@ use storage::journal::{GroupId, Record};
 use storage::log::LogFiles;
 
 use super::Node;
+use super::flusher::Urgency;
 use super::partition::Partition;
 
 /// Progress is noted in the journal this often.
@@ -157,7 +158,7 @@ impl Node {
         });
         for partition in due {
             partition.flush_planned.store(false, Ordering::Release);
-            self.queue.push(&partition);
+            self.queue.push(&partition, Urgency::Now);
         }
     }
 
@@ -246,7 +247,7 @@ impl Node {
         for partition in self.topics.load_full().partitions() {
             let base = partition.with_replica(|replica| replica.expired_before(now)).flatten();
             if let Some(base) = base {
-                self.queue.push(partition);
+                self.queue.push(partition, Urgency::Now);
                 self.housekeeping.lock().trim_later(partition, base);
             }
         }
@@ -264,7 +265,7 @@ impl Node {
                 Ok(Removal::Undecided) => {}
                 Ok(Removal::Later) if partition.is_closed() || partition.out_of_service().is_some() => {}
                 Ok(Removal::Later) => {
-                    self.queue.push(&partition);
+                    self.queue.push(&partition, Urgency::Now);
                     self.housekeeping.lock().trim_later(&partition, base);
                 }
                 Err(error) => tracing::error!(%partition, error, "cannot remove expired segments"),

@@ -5,6 +5,7 @@
 
 mod cleaner;
 mod clock;
+mod commit;
 mod data_dir;
 mod delete_records;
 mod flusher;
@@ -45,8 +46,10 @@ pub(crate) use strays::{is_partition_name, topic_id_of};
 
 pub use cleaner::{CleanRound, CleanerCounters, CleanerSettings};
 pub use clock::{Clock, SystemClock};
+pub use commit::Commit;
 pub use data_dir::{DataDirError, FORMAT, Meta};
 pub use delete_records::DeleteRecordsError;
+use flusher::Urgency;
 pub use flusher::{FlushCounters, FlushPass, FlushQueue};
 pub use metadata_log::{MetadataError, Proposal, TOPIC as METADATA_TOPIC, TOPIC_ID as METADATA_TOPIC_ID};
 pub use partition::{HighWatermarkObserver, Partition, PartitionSettings};
@@ -189,13 +192,27 @@ impl Node {
 
     /// Appends a batch to a partition that this node leads, and has it flushed.
     pub fn append(&self, partition: &Arc<Partition>, batch: &ProducedBatch) -> Result<Append, AppendError> {
+        self.append_and_flush(partition, batch, Urgency::Later)
+    }
+
+    /// As [`Node::append`], for who makes a [`Commit`] of it: its flush begins when that is awaited.
+    pub fn append_awaited(&self, partition: &Arc<Partition>, batch: &ProducedBatch) -> Result<Append, AppendError> {
+        self.append_and_flush(partition, batch, Urgency::WhenAwaited)
+    }
+
+    fn append_and_flush(
+        &self,
+        partition: &Arc<Partition>,
+        batch: &ProducedBatch,
+        urgency: Urgency,
+    ) -> Result<Append, AppendError> {
         if self.is_full() && !partition.topic.starts_with("__") {
             let path = partition.reader().files().dir.clone();
             return Err(storage::log::LogError::Full { path }.into());
         }
         let append = partition.append(batch, self.clock.wall_ms())?;
         self.room.fetch_sub(batch.bytes.len() as i64, Ordering::Relaxed);
-        self.written(partition, batch.bytes.len());
+        self.written(partition, batch.bytes.len(), urgency);
         Ok(append)
     }
 
@@ -205,10 +222,10 @@ impl Node {
     }
 
     /// Sees to it that what was written to a partition is flushed: at once, or in time.
-    fn written(&self, partition: &Arc<Partition>, bytes: usize) {
+    fn written(&self, partition: &Arc<Partition>, bytes: usize, urgency: Urgency) {
         let settings = partition.settings();
         if settings.durability == Durability::Synced || partition.wants_flush() {
-            self.queue.push_for_later(partition);
+            self.queue.push(partition, urgency);
             return;
         }
         if !partition.flush_planned.load(Ordering::Acquire) {
@@ -229,7 +246,7 @@ impl Node {
             appended.propose(&self.metadata, decision, self.clock.wall_ms())?
         };
         if proposal.offset.is_some() {
-            self.queue.push(&self.metadata);
+            self.queue.push(&self.metadata, Urgency::Now);
         }
         Ok(proposal)
     }
@@ -254,6 +271,7 @@ impl Node {
     pub fn run_flusher(&self) {
         while let Some(batch) = self.queue.wait() {
             self.flush(batch, false);
+            self.queue.done();
         }
     }
 
@@ -339,7 +357,8 @@ impl Node {
             .collect();
         // What is written stays open until it is synced: not all of thousands at once.
         for some in all.chunks(STOP_AT_ONCE) {
-            some.iter().for_each(|partition| self.queue.push(partition));
+            some.iter()
+                .for_each(|partition| self.queue.push(partition, Urgency::Now));
             if let Some(batch) = self.queue.take() {
                 self.flush(batch, true);
             }

@@ -68,6 +68,8 @@ pub struct Partition {
     pub(super) flush_planned: AtomicBool,
     /// Records appended since the last flush began.
     unflushed: AtomicU64,
+    /// The highest offset that somebody said to need committed ([`super::Commit`]).
+    expected: AtomicI64,
     closed: AtomicBool,
 }
 
@@ -97,6 +99,7 @@ impl Partition {
             to_mark: AtomicBool::new(false),
             flush_planned: AtomicBool::new(false),
             unflushed: AtomicU64::new(0),
+            expected: AtomicI64::new(0),
             closed: AtomicBool::new(false),
         }
     }
@@ -147,17 +150,24 @@ impl Partition {
         result
     }
 
+    /// Somebody is going to wait until the high watermark reaches `offset`: a flush that follows one under way is not put off.
+    pub(super) fn expect(&self, offset: i64) {
+        self.expected.fetch_max(offset, Ordering::SeqCst);
+    }
+
+    /// Whether the high watermark has reached `offset`.
+    pub(super) fn has_committed(&self, offset: i64) -> bool {
+        is_planted(Bug::AckBeforeSync) || self.reader.high_watermark().offset >= offset
+    }
+
     /// Resolves once the high watermark has reached `offset`.
     pub fn committed(&self, offset: i64) -> oneshot::Receiver<Committed> {
         let told = self.wait(|waiters| waiters.wait_for(offset));
-        if is_planted(Bug::AckBeforeSync) {
-            self.tell(|waiters| waiters.advance(offset));
-        }
         // The watermark may have moved between the append and now, or the partition failed.
         if self.is_failed() {
             self.tell(Waiters::fail);
-        } else if self.reader.high_watermark().offset >= offset {
-            self.tell(|waiters| waiters.advance(self.reader.high_watermark().offset));
+        } else if self.has_committed(offset) {
+            self.tell(|waiters| waiters.advance(offset));
         }
         told
     }
@@ -185,10 +195,15 @@ impl Partition {
             self.has_waiters.store(true, Ordering::SeqCst);
             begin(&mut waiters)
         };
+        self.hurry();
+        told
+    }
+
+    /// Somebody waits: what is queued of it is flushed at once.
+    pub(super) fn hurry(&self) {
         if self.queued.load(Ordering::SeqCst) {
             self.flush_queue.hurry();
         }
-        told
     }
 
     /// Tells those who wait for the watermark.
@@ -200,7 +215,9 @@ impl Partition {
 
     /// Whether anybody waits for the watermark.
     pub(super) fn is_awaited(&self) -> bool {
-        self.has_waiters.load(Ordering::SeqCst) || self.observer.get().is_some()
+        self.has_waiters.load(Ordering::SeqCst)
+            || self.observer.get().is_some()
+            || self.expected.load(Ordering::SeqCst) > self.reader.high_watermark().offset
     }
 
     /// Who is to be told of the watermark's moves, for a partition that carries the broker's own state. Set once.

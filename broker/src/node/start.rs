@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::cleaner::CleanerCounters;
 use super::data_dir::{self, DataDirError, Meta};
-use super::flusher::{FlushCounters, FlushQueue};
+use super::flusher::{FlushCounters, FlushQueue, Urgency};
 use super::housekeeping::Housekeeping;
 use super::metadata_log::{Appended, MetadataError, TOPIC, TOPIC_ID, replay};
 use super::open::OpenPartition;
@@ -208,7 +208,7 @@ impl OpenNode {
 impl Node {
     fn lead_metadata(&self) -> Result<(), StartError> {
         for _ in 0..MAX_PASSES_TO_LEAD {
-            self.queue.push(&self.metadata);
+            self.queue.push(&self.metadata, Urgency::Now);
             self.flush_pass();
             if self.metadata.is_writable() {
                 return Ok(());

@@ -8,6 +8,7 @@ use storage::journal::{GroupId, Record};
 use storage::log::{LogFiles, StopKind};
 
 use super::Node;
+use super::flusher::Urgency;
 use super::flusher::sync_whole;
 use super::metadata_log::{MetadataError, replay};
 use super::open::OpenPartition;
@@ -204,7 +205,7 @@ impl Node {
             if let Some(observer) = self.observer.get() {
                 observer.opened(partition);
             }
-            self.queue.push_for_later(partition);
+            self.queue.push(partition, Urgency::Later);
         }
         // All in one pass.
         self.queue.hurry();
@@ -274,7 +275,7 @@ impl Node {
             let settings = self.settings_of(&topic.name, after);
             for partition in topic.partitions.values() {
                 partition.set_settings(settings.clone());
-                self.queue.push(partition);
+                self.queue.push(partition, Urgency::Now);
             }
         }
         if let Some(observer) = self.observer.get().filter(|_| any) {

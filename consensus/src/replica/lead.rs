@@ -5,7 +5,7 @@ use storage::log::{Appended, LogError};
 use storage::producer_state::{SequenceCheck, SequenceError};
 use storage::record_batch::BatchHeader;
 
-use super::{Core, Replica, State};
+use super::{Core, Durability, Replica, State};
 use crate::descriptor::Descriptor;
 use crate::error::{AppendError, ReplicaError};
 
@@ -35,8 +35,13 @@ impl Replica {
             }
         }
         // An error inside is the caller's; only a failed replica is out of service.
-        self.run(|core| match core.write_and_propose(header, bytes, now_ms) {
-            Ok(appended) => core.pump().map(|()| Ok(Append::Written(appended))),
+        self.run_append(|core| match core.write_and_propose(header, bytes, now_ms) {
+            Ok(appended) => {
+                if !core.is_alone() || core.durability == Durability::Written {
+                    core.pump()?;
+                }
+                Ok(Ok(Append::Written(appended)))
+            }
             Err(AppendError::Replica(error)) => Err(error),
             Err(error) => Ok(Err(error)),
         })?

@@ -2,7 +2,9 @@
 //!
 //! The owner calls [`Replica::append`] (a leader's produce), [`Replica::step`] (a peer's message) and [`Replica::tick`];
 //! takes a [`ReplicaFlush`], syncs it outside any lock, and hands it back with [`Replica::flushed`]. Every call ends with
-//! the high watermark moved as far as Raft's commit index allows.
+//! the high watermark moved as far as Raft's commit index allows. Where an append can move nothing (nobody else is to be
+//! told, and the batch counts only once it is synced), it leaves Raft's part to the next call of another kind: one Ready,
+//! then, for all that a flush takes.
 //!
 //! Order on disk: what a Ready asks for is durable in journal **and** segments before its messages leave or its entries
 //! count ([`Durability::Written`] waives the segments). No batch is written before every journal record of its group
@@ -385,8 +387,18 @@ impl Replica {
         }
     }
 
-    /// Runs one step; an error or a panic takes the replica out of service, so that nothing half-done goes on.
+    /// Runs one step, once what earlier appends left for Raft is carried out.
     fn run<T>(&mut self, step: impl FnOnce(&mut Core) -> Result<T, ReplicaError>) -> Result<T, ReplicaError> {
+        self.run_append(|core| {
+            if !core.proposed.is_empty() {
+                core.pump()?;
+            }
+            step(core)
+        })
+    }
+
+    /// Runs one step; an error or a panic takes the replica out of service, so that nothing half-done goes on.
+    fn run_append<T>(&mut self, step: impl FnOnce(&mut Core) -> Result<T, ReplicaError>) -> Result<T, ReplicaError> {
         let core = match &mut self.state {
             State::Up(core) => core,
             State::Failed(error) => return Err(error.clone()),
@@ -420,6 +432,12 @@ impl Core {
             self.journal_synced = self.journal.synced();
         }
         self.journal_synced >= position
+    }
+
+    /// Whether the group has no other member.
+    fn is_alone(&self) -> bool {
+        let members = &self.node.store().conf_state;
+        members.voters.len() + members.learners.len() == 1
     }
 
     fn is_persisted(&self) -> bool {

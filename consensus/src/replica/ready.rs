@@ -201,8 +201,7 @@ impl Core {
         self.raft_log().log.set_high_watermark(end);
         self.applied = index;
         self.node.advance_apply_to(index);
-        let voters = self.node.store().conf_state.voters.len() + self.node.store().conf_state.learners.len();
-        let keep = if voters > 1 { KEPT_FOR_FOLLOWERS } else { 0 };
+        let keep = if self.is_alone() { 0 } else { KEPT_FOR_FOLLOWERS };
         self.raft_log().release(index, keep);
         Ok(())
     }

@@ -11,6 +11,7 @@ use storage::record_batch::{BatchBuilder, BatchHeader, ProducedBatch};
 
 use super::super::{Committed, Node};
 use crate::api::test_node::{TestNode, name};
+use crate::node::flusher::Urgency;
 
 fn files(node: &TestNode, dir: &str) -> Vec<String> {
     let entries = node.disk.list(Path::new(dir)).unwrap();
@@ -87,7 +88,7 @@ async fn a_checkpoint_of_a_deleted_topic_does_not_go_to_its_successor() {
     old.with_replica(|replica| replica.with_log(|log| log.roll(0)))
         .unwrap()
         .unwrap();
-    broker.queue.push(&old);
+    broker.queue.push(&old, Urgency::Now);
     let mut pass = broker.begin_flush().unwrap();
     broker.sync_flush(&mut pass);
     let flush = async {
