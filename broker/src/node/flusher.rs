@@ -160,8 +160,6 @@ impl FlushQueue {
     /// when it is flushed ([`FlushQueue::done`]).
     pub fn wait(&self) -> Option<Batch> {
         let mut state = self.state.lock();
-        // Where there was something a moment ago there will be more: who waits a little need not be woken to wait for it.
-        let mut is_busy = true;
         loop {
             let now = Instant::now();
             let is_time = state.is_awaited || state.stopped || state.due.is_some_and(|due| due <= now);
@@ -178,18 +176,16 @@ impl FlushQueue {
                 return None;
             }
             let until = match state.due {
-                _ if state.is_watched && !state.stopped => None,
+                _ if state.is_empty() || (state.is_watched && !state.stopped) => None,
                 Some(due) if is_turn => Some(due),
-                None if state.is_empty() && !is_busy => None,
                 _ => Some(now + LINGER),
             };
             let Some(until) = until else {
                 self.filled.wait(&mut state);
-                is_busy = true;
                 continue;
             };
             state.is_watched = true;
-            is_busy = !self.filled.wait_until(&mut state, until).timed_out();
+            self.filled.wait_until(&mut state, until);
             state.is_watched = false;
         }
     }
