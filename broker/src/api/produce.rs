@@ -150,6 +150,7 @@ fn finish(header: RequestHeader, work: Work, timeout_ms: i32) -> Outcome {
         acks,
         responses,
         waiting,
+        context,
         ..
     } = work;
     let response = ProduceResponse::default().with_responses(responses);
@@ -173,6 +174,9 @@ fn finish(header: RequestHeader, work: Work, timeout_ms: i32) -> Outcome {
             commit,
         } in waiting
         {
+            if !commit.is_done() {
+                context.node.flush_if_fast();
+            }
             if commit.is_done() {
                 continue;
             }

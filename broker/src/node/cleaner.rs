@@ -20,7 +20,7 @@ use storage::log::{HeaderWalk, LogError, Replacement, Step};
 use storage::planted::{Bug, is_planted};
 
 use super::Node;
-use super::flusher::Urgency;
+use super::flush_queue::Urgency;
 use super::partition::Partition;
 
 /// A log that could not be cleaned is tried again after this long, then after twice as long, and so on.

@@ -11,7 +11,7 @@ use storage::journal::Record;
 use storage::log::LogError;
 
 use super::Node;
-use super::flusher::Urgency;
+use super::flush_queue::Urgency;
 use super::partition::Partition;
 
 /// Asks for all that is below the high watermark (`DeleteRecordsRequest.HIGH_WATERMARK`).

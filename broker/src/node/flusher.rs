@@ -4,87 +4,25 @@
 //! the other; only then does a replica count what was in the flush. A partition is in one flush at a time, so a later
 //! flush never finishes before an earlier one of the same partition.
 //!
-//! A pass costs the same for one batch as for many. So what nobody waits for (acks=1, and no consumer at the log's end) is
-//! left in the queue for [`LINGER`]; what somebody waits for takes all that is queued along, at once. And what comes while a
-//! pass is under way waits for its end, so that one thread does all that a fast disk needs; beside a pass that takes
-//! longer than [`LINGER`] another one begins.
+//! When a pass begins, and who does it, says [`super::flush_queue`].
 
-use std::collections::VecDeque;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use consensus::{Durability, ReplicaFlush};
-use parking_lot::{Condvar, Mutex};
 use storage::disk::Disk;
 use storage::journal::{Journal, JournalError, JournalPosition};
 use storage::log::{CheckpointFiles, LogError, LogFlush};
 
+use super::flush_queue::{FlushQueue, Urgency};
 use super::metadata_log;
 use super::partition::Partition;
 
 /// From this many files on, one `syncfs` is cheaper than syncing each (measured: 1,000 files 15 ms against 157 ms).
 const SYNC_FILESYSTEM_FROM: usize = 12;
-
-/// How long a pass may be put off while nobody waits for it, or while another one is under way. Long enough to make a pass of
-/// thousands of batches a second, short beside the time for which a machine's loss costs what was not synced, and beside a
-/// slow sync.
-const LINGER: Duration = Duration::from_millis(1);
-
-/// How soon a queued partition is flushed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Urgency {
-    /// In the next pass, which begins now.
-    Now,
-    /// After [`LINGER`], or as soon as somebody waits.
-    Later,
-    /// As `Later`, and somebody is sure to wait, or to call [`FlushQueue::hurry`], so that no thread need be woken before.
-    WhenAwaited,
-}
-
-/// The partitions that wait for the flusher.
-#[derive(Default)]
-pub struct FlushQueue {
-    state: Mutex<QueueState>,
-    filled: Condvar,
-}
-
-#[derive(Default)]
-struct QueueState {
-    partitions: VecDeque<Arc<Partition>>,
-    /// The journal waits for a sync of its own.
-    journal: bool,
-    /// Somebody waits for what is queued.
-    is_awaited: bool,
-    /// When it is the turn of what nobody waits for.
-    due: Option<Instant>,
-    /// Passes that flusher threads have under way, and when the last of them began.
-    under_way: usize,
-    begun: Option<Instant>,
-    /// A thread that waits looks into the queue within [`LINGER`] without being woken.
-    is_watched: bool,
-    stopped: bool,
-}
-
-impl QueueState {
-    fn is_empty(&self) -> bool {
-        self.partitions.is_empty() && !self.journal
-    }
-
-    /// Somebody waits for what is queued. Whether a thread has to be woken for it: not while one is in a pass, after which
-    /// it looks again, and another one sees to it that this does not take too long.
-    fn await_it(&mut self) -> bool {
-        let was_awaited = std::mem::replace(&mut self.is_awaited, true);
-        let is_seen = self.under_way > 0 && self.is_watched;
-        !was_awaited && !is_seen
-    }
-}
-
-/// Work for one pass.
-pub struct Batch {
-    partitions: Vec<Arc<Partition>>,
-}
 
 /// Counts of what the flusher did.
 #[derive(Debug, Default)]
@@ -102,122 +40,6 @@ pub struct FlushCounters {
     pub filesystem_failures: AtomicU64,
 }
 
-impl FlushQueue {
-    /// Queues a partition unless it is queued or in a flush.
-    pub(super) fn push(&self, partition: &Arc<Partition>, urgency: Urgency) {
-        if partition.queued.swap(true, Ordering::SeqCst) {
-            if urgency == Urgency::Now {
-                self.hurry();
-            }
-            return;
-        }
-        let mut state = self.state.lock();
-        state.partitions.push_back(partition.clone());
-        let is_first = state.due.is_none();
-        if is_first {
-            state.due = Some(Instant::now() + LINGER);
-        }
-        // Looked at after `queued` is set: who begins to wait now sees that, and hurries.
-        let wakes = if urgency == Urgency::Now || partition.is_awaited() {
-            state.await_it()
-        } else {
-            urgency == Urgency::Later && is_first && !state.is_watched
-        };
-        drop(state);
-        if wakes {
-            self.filled.notify_one();
-        }
-    }
-
-    /// Somebody waits for what is queued, if anything is.
-    pub(super) fn hurry(&self) {
-        let mut state = self.state.lock();
-        let wakes = !state.partitions.is_empty() && state.await_it();
-        drop(state);
-        if wakes {
-            self.filled.notify_one();
-        }
-    }
-
-    /// Asks for a sync of the journal, though no partition may need it.
-    pub fn push_journal(&self) {
-        let mut state = self.state.lock();
-        state.journal = true;
-        let wakes = state.await_it();
-        drop(state);
-        if wakes {
-            self.filled.notify_one();
-        }
-    }
-
-    /// What is queued; `None` if nothing is.
-    pub fn take(&self) -> Option<Batch> {
-        let mut state = self.state.lock();
-        Self::drain(&mut state)
-    }
-
-    /// What is queued, waiting until something is and its time has come; `None` once the queue is stopped and empty. Say
-    /// when it is flushed ([`FlushQueue::done`]).
-    pub fn wait(&self) -> Option<Batch> {
-        let mut state = self.state.lock();
-        loop {
-            let now = Instant::now();
-            let is_time = state.is_awaited || state.stopped || state.due.is_some_and(|due| due <= now);
-            let is_turn = state.begun.is_none_or(|begun| begun + LINGER <= now);
-            if is_time
-                && is_turn
-                && let Some(batch) = Self::drain(&mut state)
-            {
-                state.under_way += 1;
-                state.begun = Some(now);
-                return Some(batch);
-            }
-            if state.stopped && state.is_empty() {
-                return None;
-            }
-            let until = match state.due {
-                _ if state.is_empty() || (state.is_watched && !state.stopped) => None,
-                Some(due) if is_turn => Some(due),
-                _ => Some(now + LINGER),
-            };
-            let Some(until) = until else {
-                self.filled.wait(&mut state);
-                continue;
-            };
-            state.is_watched = true;
-            self.filled.wait_until(&mut state, until);
-            state.is_watched = false;
-        }
-    }
-
-    /// A pass that [`FlushQueue::wait`] gave is over.
-    pub fn done(&self) {
-        let mut state = self.state.lock();
-        state.under_way -= 1;
-        if state.under_way == 0 {
-            state.begun = None;
-        }
-    }
-
-    /// Lets the flusher threads end once all is flushed.
-    pub fn stop(&self) {
-        self.state.lock().stopped = true;
-        self.filled.notify_all();
-    }
-
-    fn drain(state: &mut QueueState) -> Option<Batch> {
-        if state.is_empty() {
-            return None;
-        }
-        state.journal = false;
-        state.is_awaited = false;
-        state.due = None;
-        Some(Batch {
-            partitions: state.partitions.drain(..).collect(),
-        })
-    }
-}
-
 /// What one partition has in a pass, and how its sync ended.
 type Taken = (Arc<Partition>, Option<ReplicaFlush>, Result<(), LogError>);
 
@@ -230,7 +52,7 @@ pub struct FlushPass {
 
 impl FlushPass {
     /// Takes what is dirty. With `checkpoint` the logs' derived files are written out as well.
-    pub(super) fn begin(batch: Batch, counters: &FlushCounters, checkpoint: bool) -> Self {
+    pub(super) fn begin(partitions: Vec<Arc<Partition>>, counters: &FlushCounters, checkpoint: bool) -> Self {
         counters.passes.fetch_add(1, Ordering::Relaxed);
         let take = |partition: Arc<Partition>| {
             let flush = if partition.is_closed() {
@@ -242,7 +64,7 @@ impl FlushPass {
         };
         FlushPass {
             filesystem_failures: counters.filesystem_failures.load(Ordering::Acquire),
-            flushes: batch.partitions.into_iter().map(take).collect(),
+            flushes: partitions.into_iter().map(take).collect(),
         }
     }
 
@@ -335,6 +157,18 @@ fn sync_journal(flushes: &[Taken], journal: &Journal, counters: &FlushCounters) 
         });
     }
     Ok(())
+}
+
+/// Runs a pass, or many. Without its flusher nothing could be acknowledged any more: should it panic the process ends, and
+/// its next start recovers.
+pub(super) fn or_abort(flush: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(flush)).is_err() {
+        let message = "weir: what syncs the logs has failed, and nothing can be made durable without it: the process ends; \
+                       start it again, and it recovers as after a kill\n";
+        // Standard error may be closed.
+        let _ = std::io::stderr().write_all(message.as_bytes());
+        std::process::abort();
+    }
 }
 
 /// Syncs the whole filesystem where that is cheaper and most of what is dirty is to be durable at once; whether it did.

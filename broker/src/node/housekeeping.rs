@@ -11,7 +11,7 @@ use storage::journal::{GroupId, Record};
 use storage::log::LogFiles;
 
 use super::Node;
-use super::flusher::Urgency;
+use super::flush_queue::Urgency;
 use super::partition::Partition;
 
 /// Progress is noted in the journal this often.

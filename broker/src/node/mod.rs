@@ -8,6 +8,7 @@ mod clock;
 mod commit;
 mod data_dir;
 mod delete_records;
+mod flush_queue;
 mod flusher;
 mod housekeeping;
 mod metadata_log;
@@ -49,8 +50,8 @@ pub use clock::{Clock, SystemClock};
 pub use commit::Commit;
 pub use data_dir::{DataDirError, FORMAT, Meta};
 pub use delete_records::DeleteRecordsError;
-use flusher::Urgency;
-pub use flusher::{FlushCounters, FlushPass, FlushQueue};
+use flush_queue::{FlushQueue, Urgency};
+pub use flusher::{FlushCounters, FlushPass};
 pub use metadata_log::{MetadataError, Proposal, TOPIC as METADATA_TOPIC, TOPIC_ID as METADATA_TOPIC_ID};
 pub use partition::{HighWatermarkObserver, Partition, PartitionSettings};
 pub use scrub::ScrubCounters;
@@ -269,14 +270,24 @@ impl Node {
 
     /// The flusher's thread: passes until [`Node::stop`].
     pub fn run_flusher(&self) {
-        while let Some(batch) = self.queue.wait() {
-            self.flush(batch, false);
-            self.queue.done();
-        }
+        flusher::or_abort(|| {
+            while let Some(batch) = self.queue.wait() {
+                self.flush(batch, false);
+                self.queue.done();
+            }
+        });
     }
 
-    fn flush(&self, batch: flusher::Batch, checkpoint: bool) {
-        let mut pass = FlushPass::begin(batch, &self.counters, checkpoint);
+    /// Flushes what is queued on the caller's thread, where that has been fast of late.
+    pub fn flush_if_fast(&self) {
+        let Some(batch) = self.queue.take_if_fast() else { return };
+        flusher::or_abort(|| self.flush(batch, false));
+        self.queue.done();
+        self.queue.hand_over();
+    }
+
+    fn flush(&self, partitions: Vec<Arc<Partition>>, checkpoint: bool) {
+        let mut pass = FlushPass::begin(partitions, &self.counters, checkpoint);
         self.sync_flush(&mut pass);
         self.end_flush(pass);
     }
@@ -285,7 +296,7 @@ impl Node {
     pub fn begin_flush(&self) -> Option<FlushPass> {
         self.queue
             .take()
-            .map(|batch| FlushPass::begin(batch, &self.counters, false))
+            .map(|partitions| FlushPass::begin(partitions, &self.counters, false))
     }
 
     /// The second part: syncs it.

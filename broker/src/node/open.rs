@@ -10,7 +10,7 @@ use storage::journal::{GroupId, GroupState, Journal};
 use storage::log::{LogError, LogFiles, PARTITION_METADATA, Recovery, StopKind, is_own_name};
 use uuid::Uuid;
 
-use super::flusher::FlushQueue;
+use super::flush_queue::FlushQueue;
 use super::partition::{Partition, PartitionSettings};
 use super::{strays, topic_id};
 

@@ -13,7 +13,7 @@ use storage::producer_state::ProducerStates;
 use storage::record_batch::{ProduceRules, ProducedBatch};
 use tokio::sync::{Notify, oneshot};
 
-use super::flusher::FlushQueue;
+use super::flush_queue::FlushQueue;
 use super::waiters::{Committed, Waiters};
 
 /// What the topic's configuration means for a partition.
@@ -216,8 +216,13 @@ impl Partition {
     /// Whether anybody waits for the watermark.
     pub(super) fn is_awaited(&self) -> bool {
         self.has_waiters.load(Ordering::SeqCst)
-            || self.observer.get().is_some()
+            || self.is_observed()
             || self.expected.load(Ordering::SeqCst) > self.reader.high_watermark().offset
+    }
+
+    /// Whether it carries the broker's own state.
+    pub(super) fn is_observed(&self) -> bool {
+        self.observer.get().is_some()
     }
 
     /// Who is to be told of the watermark's moves, for a partition that carries the broker's own state. Set once.

@@ -17,7 +17,8 @@ use tokio::sync::watch;
 
 use super::cleaner::CleanerCounters;
 use super::data_dir::{self, DataDirError, Meta};
-use super::flusher::{FlushCounters, FlushQueue, Urgency};
+use super::flush_queue::{FlushQueue, Urgency};
+use super::flusher::FlushCounters;
 use super::housekeeping::Housekeeping;
 use super::metadata_log::{Appended, MetadataError, TOPIC, TOPIC_ID, replay};
 use super::open::OpenPartition;

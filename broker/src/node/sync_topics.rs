@@ -8,7 +8,7 @@ use storage::journal::{GroupId, Record};
 use storage::log::{LogFiles, StopKind};
 
 use super::Node;
-use super::flusher::Urgency;
+use super::flush_queue::Urgency;
 use super::flusher::sync_whole;
 use super::metadata_log::{MetadataError, replay};
 use super::open::OpenPartition;

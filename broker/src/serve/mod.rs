@@ -364,21 +364,9 @@ fn start_flushers(node: &Arc<Node>) -> Result<Vec<std::thread::JoinHandle<()>>, 
         .map(|number| {
             let node = node.clone();
             let thread = std::thread::Builder::new().name(format!("weir-flush-{number}"));
-            thread.spawn(move || flush_or_abort(&node)).map_err(ServeError::Threads)
+            thread.spawn(move || node.run_flusher()).map_err(ServeError::Threads)
         })
         .collect()
-}
-
-/// Without its flushers nothing could be acknowledged any more: the process ends, and its next start recovers.
-fn flush_or_abort(node: &Node) {
-    let flushed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| node.run_flusher()));
-    if flushed.is_err() {
-        let message = "weir: a thread that syncs the logs has failed, and nothing can be made durable without it: \
-                       the process ends; start it again, and it recovers as after a kill\n";
-        // Standard error may be closed.
-        let _ = std::io::stderr().write_all(message.as_bytes());
-        std::process::abort();
-    }
 }
 
 /// Puts the broker's address into the metadata, if it is not there as it is.

@@ -11,7 +11,7 @@ use storage::record_batch::{BatchBuilder, BatchHeader, ProducedBatch};
 
 use super::super::{Committed, Node};
 use crate::api::test_node::{TestNode, name};
-use crate::node::flusher::Urgency;
+use crate::node::flush_queue::Urgency;
 
 fn files(node: &TestNode, dir: &str) -> Vec<String> {
     let entries = node.disk.list(Path::new(dir)).unwrap();

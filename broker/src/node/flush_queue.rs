@@ -1,0 +1,301 @@
+//! When a pass of the flusher begins, and who does it.
+//!
+//! A pass costs the same for one batch as for many. So what nobody waits for (acks=1, and no consumer at the log's end) is
+//! left in the queue for [`LINGER`]; what somebody waits for takes all that is queued along, at once. And what comes while a
+//! pass is under way waits for its end, so that one thread does all that a fast disk needs; beside one that takes longer
+//! than [`PATIENCE`] another begins. Where passes are so fast that the threads' switches cost more (tmpfs, a disk whose
+//! cache outlives a power cut), who waits for one of a few does it himself.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::partition::Partition;
+
+/// How long a pass may be put off while nobody waits for it. Long enough to make a pass of thousands of batches a second,
+/// short beside the time for which a machine's loss costs what was not synced.
+const LINGER: Duration = Duration::from_millis(1);
+
+/// How long one pass is under way before another begins beside it. With a millisecond in its place, 4 × 32 produces of one
+/// record in flight were 72,000 a second on a disk, not 86,000.
+const PATIENCE: Duration = Duration::from_micros(200);
+
+/// A pass that takes less is fast: no longer than to wake a thread for it, and to be woken by it.
+const FAST: Duration = Duration::from_micros(100);
+
+/// So many fast passes, and who waits for one does it himself, on a thread that connections live on. End to end, on tmpfs,
+/// 1,000 records a second: 0.18 ms in place of 0.23, and 61 µs of CPU a record in place of 87.
+const FAST_PASSES: usize = 16;
+
+/// A slow pass takes so many fast ones back: one in five, and threads do them all.
+const SLOW_PASS: usize = 4;
+
+/// So long after a pass there are few of them. Where there are many, a thread's way to its pass is the time in which more
+/// comes that the pass takes along.
+const IDLE: Duration = Duration::from_micros(300);
+
+/// How soon a queued partition is flushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// In the next pass, which begins now.
+    Now,
+    /// After [`LINGER`], or as soon as somebody waits.
+    Later,
+    /// As `Later`, and somebody is sure to wait, or to call [`FlushQueue::hurry`], so that no thread need be woken before.
+    WhenAwaited,
+}
+
+/// The partitions that wait for the flusher.
+#[derive(Default)]
+pub(super) struct FlushQueue {
+    state: Mutex<State<Arc<Partition>>>,
+    filled: Condvar,
+}
+
+impl FlushQueue {
+    /// Queues a partition unless it is queued or in a flush.
+    pub(super) fn push(&self, partition: &Arc<Partition>, urgency: Urgency) {
+        if partition.queued.swap(true, Ordering::SeqCst) {
+            if urgency == Urgency::Now {
+                self.hurry();
+            }
+            return;
+        }
+        let mut state = self.state.lock();
+        // Looked at after `queued` is set: who begins to wait now sees that, and hurries.
+        let urgency = match urgency {
+            Urgency::Later if partition.is_awaited() => Urgency::Now,
+            other => other,
+        };
+        let wakes = state.push(partition.clone(), urgency, Instant::now());
+        drop(state);
+        self.wake_if(wakes);
+    }
+
+    /// Somebody waits for what is queued, if anything is.
+    pub(super) fn hurry(&self) {
+        let mut state = self.state.lock();
+        let wakes = !state.queued.is_empty() && state.await_it();
+        drop(state);
+        self.wake_if(wakes);
+    }
+
+    /// Asks for a sync of the journal, though no partition may need it.
+    pub(super) fn push_journal(&self) {
+        let mut state = self.state.lock();
+        state.journal = true;
+        let wakes = state.await_it();
+        drop(state);
+        self.wake_if(wakes);
+    }
+
+    /// What is queued; `None` if nothing is.
+    pub(super) fn take(&self) -> Option<Vec<Arc<Partition>>> {
+        self.state.lock().drain()
+    }
+
+    /// What is queued, waiting until something is and its time has come; `None` once the queue is stopped and empty. Say
+    /// when it is flushed ([`FlushQueue::done`]).
+    pub(super) fn wait(&self) -> Option<Vec<Arc<Partition>>> {
+        let mut state = self.state.lock();
+        loop {
+            match state.turn(Instant::now()) {
+                Turn::Pass(partitions) => return Some(partitions),
+                Turn::End => return None,
+                Turn::Sleep => self.filled.wait(&mut state),
+                Turn::Watch(until) => {
+                    self.filled.wait_until(&mut state, until);
+                    state.watched = None;
+                }
+            }
+        }
+    }
+
+    /// What is queued, for one who waits for it and flushes it himself. `None` where passes have not been fast of late, where
+    /// there are many, and where there is more to do than to sync one partition and tell its waiters. Say when it is
+    /// flushed ([`FlushQueue::done`]).
+    pub(super) fn take_if_fast(&self) -> Option<Vec<Arc<Partition>>> {
+        let mut state = self.state.lock();
+        if state.queued.iter().any(|partition| partition.is_observed()) {
+            return None;
+        }
+        state.turn_of_waiter(Instant::now())
+    }
+
+    /// A pass that [`FlushQueue::wait`] or [`FlushQueue::take_if_fast`] gave is over.
+    pub(super) fn done(&self) {
+        self.state.lock().done(Instant::now());
+    }
+
+    /// Has a thread flush what somebody waits for.
+    pub(super) fn hand_over(&self) {
+        let is_awaited = self.state.lock().is_awaited;
+        self.wake_if(is_awaited);
+    }
+
+    /// Lets the flusher threads end once all is flushed.
+    pub(super) fn stop(&self) {
+        self.state.lock().stopped = true;
+        self.filled.notify_all();
+    }
+
+    fn wake_if(&self, wakes: bool) {
+        if wakes {
+            self.filled.notify_one();
+        }
+    }
+}
+
+/// What a flusher's thread does next.
+#[derive(Debug, PartialEq, Eq)]
+enum Turn<T> {
+    /// A pass over these.
+    Pass(Vec<T>),
+    /// It looks again when it is woken, or at this time.
+    Watch(Instant),
+    /// It looks again when it is woken.
+    Sleep,
+    /// It ends.
+    End,
+}
+
+/// What is queued, and what the threads do; the clock is an argument.
+struct State<T> {
+    queued: Vec<T>,
+    /// The journal waits for a sync of its own.
+    journal: bool,
+    /// Somebody waits for what is queued.
+    is_awaited: bool,
+    /// When it is the turn of what nobody waits for.
+    due: Option<Instant>,
+    /// Passes under way, and when the last of them began.
+    under_way: usize,
+    begun: Option<Instant>,
+    /// When the last one ended.
+    ended: Option<Instant>,
+    /// When a thread that waits will look into the queue without being woken.
+    watched: Option<Instant>,
+    /// How many passes were fast of late, less what slow ones take back.
+    fast_passes: usize,
+    stopped: bool,
+}
+
+impl<T> State<T> {
+    /// Whether a thread has to be woken.
+    fn push(&mut self, partition: T, urgency: Urgency, now: Instant) -> bool {
+        self.queued.push(partition);
+        let is_first = self.due.is_none();
+        if is_first {
+            self.due = Some(now + LINGER);
+        }
+        match urgency {
+            Urgency::Now => self.await_it(),
+            Urgency::Later => is_first && self.watched.is_none(),
+            Urgency::WhenAwaited => false,
+        }
+    }
+
+    /// Somebody waits for what is queued. Whether a thread has to be woken for it: not while one is in a pass, after which
+    /// it looks again, and another one sees to it that this does not take too long.
+    fn await_it(&mut self) -> bool {
+        let was_awaited = std::mem::replace(&mut self.is_awaited, true);
+        let is_seen = match (self.watched, self.patience_ends()) {
+            (Some(watched), Some(ends)) => watched <= ends,
+            _ => false,
+        };
+        !was_awaited && !is_seen
+    }
+
+    fn turn(&mut self, now: Instant) -> Turn<T> {
+        let is_time = self.is_awaited || self.stopped || self.due.is_some_and(|due| due <= now);
+        let taken = self.patience_ends().filter(|&ends| now < ends);
+        if is_time
+            && taken.is_none()
+            && let Some(partitions) = self.begin(now)
+        {
+            return Turn::Pass(partitions);
+        }
+        if self.is_empty() {
+            return if self.stopped { Turn::End } else { Turn::Sleep };
+        }
+        let until = taken.or(self.due).unwrap_or(now);
+        if self.watched.is_some_and(|watched| watched <= until) && !self.stopped {
+            return Turn::Sleep;
+        }
+        self.watched = Some(until);
+        Turn::Watch(until)
+    }
+
+    /// When the pass that is under way has taken too long for another one to wait for it.
+    fn patience_ends(&self) -> Option<Instant> {
+        self.begun.map(|begun| begun + PATIENCE)
+    }
+
+    fn turn_of_waiter(&mut self, now: Instant) -> Option<Vec<T>> {
+        let is_quiet = self.under_way == 0 && self.ended.is_none_or(|ended| ended + IDLE <= now);
+        let is_alone = self.queued.len() == 1 && !self.is_awaited && !self.journal;
+        let is_fast = self.fast_passes >= FAST_PASSES;
+        match is_quiet && is_alone && is_fast {
+            true => self.begin(now),
+            false => None,
+        }
+    }
+
+    /// Takes what is queued for a pass that begins now.
+    fn begin(&mut self, now: Instant) -> Option<Vec<T>> {
+        let partitions = self.drain()?;
+        self.under_way += 1;
+        self.begun = Some(now);
+        Some(partitions)
+    }
+
+    fn done(&mut self, now: Instant) {
+        self.under_way -= 1;
+        self.ended = Some(now);
+        // Of two at a time none was fast.
+        if self.under_way == 0
+            && let Some(begun) = self.begun.take()
+        {
+            self.fast_passes = match now - begun < FAST {
+                true => (self.fast_passes + 1).min(2 * FAST_PASSES),
+                false => self.fast_passes.saturating_sub(SLOW_PASS),
+            };
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.queued.is_empty() && !self.journal
+    }
+
+    fn drain(&mut self) -> Option<Vec<T>> {
+        if self.is_empty() {
+            return None;
+        }
+        self.journal = false;
+        self.is_awaited = false;
+        self.due = None;
+        Some(std::mem::take(&mut self.queued))
+    }
+}
+
+impl<T> Default for State<T> {
+    fn default() -> Self {
+        State {
+            queued: Vec::new(),
+            journal: false,
+            is_awaited: false,
+            due: None,
+            under_way: 0,
+            begun: None,
+            ended: None,
+            watched: None,
+            fast_passes: 0,
+            stopped: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,235 @@
+//! The queue with two threads and a clock that the test sets.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::{FAST_PASSES, IDLE, LINGER, PATIENCE, State, Turn, Urgency};
+
+const MICROSECOND: Duration = Duration::from_micros(1);
+
+/// A queue after so many fast passes, and the time at which nothing has happened for long.
+fn after_fast_passes(count: usize) -> (State<u32>, Instant) {
+    let mut state = State::default();
+    let mut now = Instant::now();
+    for _ in 0..count {
+        state.push(0, Urgency::Now, now);
+        assert_eq!(state.turn(now), Turn::Pass(vec![0]));
+        now += MICROSECOND;
+        state.done(now);
+    }
+    (state, now + IDLE)
+}
+
+#[test]
+fn what_nobody_waits_for_lingers_until_somebody_does() {
+    let now = Instant::now();
+    let mut state = State::default();
+    assert!(state.push(1, Urgency::Later, now));
+    assert_eq!(state.turn(now), Turn::Watch(now + LINGER));
+    // The thread that watches need not be woken for more of the kind, the other one sleeps.
+    assert!(!state.push(2, Urgency::Later, now));
+    assert_eq!(state.turn(now), Turn::Sleep);
+    assert!(state.push(3, Urgency::Now, now));
+    assert_eq!(state.turn(now), Turn::Pass(vec![1, 2, 3]));
+}
+
+#[test]
+fn what_is_sure_to_be_awaited_wakes_nobody_until_it_is() {
+    let now = Instant::now();
+    let mut state = State::default();
+    assert!(!state.push(1, Urgency::WhenAwaited, now));
+    assert!(!state.push(2, Urgency::WhenAwaited, now));
+    assert!(state.await_it());
+    assert!(!state.await_it(), "one wake is enough");
+    assert_eq!(state.turn(now), Turn::Pass(vec![1, 2]));
+}
+
+#[test]
+fn a_second_pass_begins_beside_a_slow_one_only() {
+    let begun = Instant::now();
+    let mut state = State::default();
+    state.push(1, Urgency::Now, begun);
+    assert_eq!(state.turn(begun), Turn::Pass(vec![1]));
+    assert!(state.push(2, Urgency::Now, begun));
+    assert_eq!(state.turn(begun), Turn::Watch(begun + PATIENCE));
+    // Nobody is woken for more: one thread is in a pass, one watches it.
+    assert!(!state.push(3, Urgency::Now, begun));
+    state.watched = None;
+    assert_eq!(state.turn(begun + PATIENCE), Turn::Pass(vec![2, 3]));
+}
+
+#[test]
+fn who_waits_flushes_himself_where_that_has_been_fast() {
+    let (mut state, now) = after_fast_passes(FAST_PASSES - 1);
+    state.push(1, Urgency::WhenAwaited, now);
+    assert_eq!(state.turn_of_waiter(now), None, "not often enough");
+    let (mut state, now) = after_fast_passes(FAST_PASSES);
+    assert_eq!(state.turn_of_waiter(now), None, "there is nothing");
+    state.push(1, Urgency::WhenAwaited, now);
+    assert_eq!(
+        state.turn_of_waiter(now - MICROSECOND),
+        None,
+        "the last pass was just now"
+    );
+    assert_eq!(state.turn_of_waiter(now), Some(vec![1]));
+    state.push(2, Urgency::WhenAwaited, now);
+    assert_eq!(state.turn_of_waiter(now + IDLE), None, "one is under way");
+    state.done(now + Duration::from_millis(5));
+    assert_eq!(
+        state.turn_of_waiter(now + Duration::from_millis(6)),
+        None,
+        "that was slow"
+    );
+}
+
+#[test]
+fn a_queue_that_is_stopped_is_flushed_to_its_end() {
+    let now = Instant::now();
+    let mut state = State::default();
+    state.push(1, Urgency::Later, now);
+    state.stopped = true;
+    assert_eq!(state.turn(now), Turn::Pass(vec![1]));
+    state.push(2, Urgency::Later, now);
+    assert_eq!(state.turn(now), Turn::Watch(now + PATIENCE));
+    state.done(now);
+    assert_eq!(state.turn(now), Turn::Pass(vec![2]));
+    state.done(now);
+    assert_eq!(state.turn(now), Turn::End);
+}
+
+/// What a thread of the flusher is doing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Thread {
+    Runs,
+    Passes { until: Instant },
+    Watches { until: Instant },
+    Sleeps,
+}
+
+/// Two threads as [`super::FlushQueue::wait`] has them. `notify_one` wakes any that waits.
+struct Model {
+    state: State<Instant>,
+    threads: [Thread; 2],
+    now: Instant,
+    slow: Duration,
+    /// When somebody began to wait for what is queued, of each that was not taken.
+    awaited: Option<Instant>,
+    /// Whether both threads were in passes since.
+    was_full: bool,
+}
+
+impl Model {
+    fn wake(&mut self, first: usize) {
+        for number in [first, 1 - first] {
+            if matches!(self.threads[number], Thread::Watches { .. } | Thread::Sleeps) {
+                if let Thread::Watches { .. } = self.threads[number] {
+                    self.state.watched = None;
+                }
+                self.threads[number] = Thread::Runs;
+                return;
+            }
+        }
+    }
+
+    /// Lets the threads go on until they wait or pass.
+    fn settle(&mut self) {
+        let is_full = self
+            .threads
+            .iter()
+            .all(|thread| matches!(thread, Thread::Passes { .. }));
+        self.was_full = self.awaited.is_some() && (self.was_full || is_full);
+        for number in 0..2 {
+            match self.threads[number] {
+                Thread::Passes { until } if until <= self.now => {
+                    self.state.done(self.now);
+                    self.threads[number] = Thread::Runs;
+                }
+                Thread::Watches { until } if until <= self.now => {
+                    self.state.watched = None;
+                    self.threads[number] = Thread::Runs;
+                }
+                _ => {}
+            }
+            if self.threads[number] == Thread::Runs {
+                self.threads[number] = match self.state.turn(self.now) {
+                    Turn::Pass(queued) => {
+                        for pushed in queued {
+                            let waited = self.now - pushed;
+                            assert!(waited <= LINGER + self.slow + 2 * PATIENCE, "queued for {waited:?}");
+                        }
+                        if let Some(since) = self.awaited.take() {
+                            let waited = self.now - since;
+                            let most = if self.was_full { self.slow + PATIENCE } else { PATIENCE };
+                            assert!(waited <= most + MICROSECOND, "awaited for {waited:?}");
+                        }
+                        Thread::Passes {
+                            until: self.now + self.slow,
+                        }
+                    }
+                    Turn::Watch(until) => Thread::Watches { until },
+                    Turn::Sleep => Thread::Sleeps,
+                    Turn::End => unreachable!("it is not stopped"),
+                };
+            }
+        }
+    }
+}
+
+proptest! {
+    /// Whatever comes, in whatever order, is taken in time: no wake is lost.
+    #[test]
+    fn nothing_is_left_in_the_queue(
+        slow in 0u64..2_000,
+        events in prop::collection::vec((0u64..400, 0usize..4, 0usize..2), 1..200),
+    ) {
+        let now = Instant::now();
+        let mut model = Model {
+            state: State::default(),
+            threads: [Thread::Sleeps; 2],
+            now,
+            slow: Duration::from_micros(slow),
+            awaited: None,
+            was_full: false,
+        };
+        let mut events = events.into_iter();
+        let mut is_sure_to_be_awaited = false;
+        let mut next = now;
+        for _ in 0..200_000 {
+            if model.now >= next {
+                let Some((pause, kind, first)) = events.next() else { break };
+                next = model.now + Duration::from_micros(pause);
+                let wakes = match kind {
+                    0 => model.state.push(model.now, Urgency::Later, model.now),
+                    1 => {
+                        model.awaited.get_or_insert(model.now);
+                        model.state.push(model.now, Urgency::Now, model.now)
+                    }
+                    2 => {
+                        is_sure_to_be_awaited = true;
+                        model.state.push(model.now, Urgency::WhenAwaited, model.now)
+                    }
+                    _ => false,
+                };
+                if wakes {
+                    model.wake(first);
+                }
+                // Who queues so hurries before anything else happens on his thread.
+                if std::mem::take(&mut is_sure_to_be_awaited) && !model.state.queued.is_empty() {
+                    model.awaited.get_or_insert(model.now);
+                    if model.state.await_it() {
+                        model.wake(first);
+                    }
+                }
+            }
+            model.settle();
+            model.now += MICROSECOND;
+        }
+        let end = model.now + LINGER + 2 * model.slow + 3 * PATIENCE;
+        while model.now < end {
+            model.settle();
+            model.now += MICROSECOND;
+        }
+        prop_assert!(model.state.is_empty());
+    }
+}
