@@ -1,7 +1,7 @@
 //! The log as Raft sees it: entries by index, answered from memory for all that is uncommitted or unapplied, and from the
 //! segments' headers for what is older.
 //!
-//! Invariant: it answers the log as of the last Ready that was taken. A batch that is written and not yet proposed is not
+//! Invariant: it answers the log as of the last Ready that was taken. A batch that is written and not yet in a Ready is not
 //! in it.
 
 mod raft_storage;

@@ -248,6 +248,10 @@ impl Work {
             }
         }
         self.topics = topics;
+        if stopped.is_some() {
+            // The rest may take its time.
+            self.waiting.iter().for_each(|waiting| waiting.commit.hurry());
+        }
         stopped
     }
 

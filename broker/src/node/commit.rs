@@ -1,13 +1,15 @@
 //! What a producer waits for before it is answered.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use super::partition::Partition;
 use super::waiters::Committed;
 
-/// The end of a batch, which the high watermark has to reach. While it is neither awaited nor dropped no flush begins for
-/// its sake, so that one takes all that arrives together.
-#[must_use = "what it stands for is flushed when it is awaited or dropped"]
+/// The end of a batch, which the high watermark has to reach. Until it is awaited, hurried or dropped, nobody is woken to
+/// flush the batch, so that one pass takes all that arrives together.
+#[must_use = "what it stands for is flushed when it is awaited, hurried or dropped"]
 pub struct Commit {
     partition: Arc<Partition>,
     end: i64,
@@ -20,25 +22,39 @@ impl Commit {
         Commit { partition, end }
     }
 
-    /// Whether the high watermark has reached it. Takes no lock.
+    /// Whether the high watermark has reached it.
     pub fn is_done(&self) -> bool {
         self.partition.has_committed(self.end)
     }
 
-    /// Waits until it has, or never will.
+    /// Has it flushed, for one who will wait later.
+    pub fn hurry(&self) {
+        if !self.is_done() {
+            self.partition.hurry();
+        }
+    }
+
+    /// Waits until it is done, or never will be. Polled again while it waits, it hurries all that is queued: requests behind
+    /// this one on its connection are not polled before it is answered.
     pub async fn done(self) -> Committed {
         if self.is_done() {
             return Committed::Yes;
         }
+        let mut told = self.partition.committed(self.end);
+        let polled = poll_fn(|cx| {
+            let polled = Pin::new(&mut told).poll(cx);
+            if polled.is_pending() {
+                self.partition.hurry_all();
+            }
+            polled
+        });
         // Its sender tells before it goes.
-        self.partition.committed(self.end).await.unwrap_or(Committed::Never)
+        polled.await.unwrap_or(Committed::Never)
     }
 }
 
 impl Drop for Commit {
     fn drop(&mut self) {
-        if !self.is_done() {
-            self.partition.hurry();
-        }
+        self.hurry();
     }
 }

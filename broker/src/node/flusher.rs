@@ -17,7 +17,7 @@ use storage::disk::Disk;
 use storage::journal::{Journal, JournalError, JournalPosition};
 use storage::log::{CheckpointFiles, LogError, LogFlush};
 
-use super::flush_queue::{FlushQueue, Urgency};
+use super::flush_queue::FlushQueue;
 use super::metadata_log;
 use super::partition::Partition;
 
@@ -68,6 +68,11 @@ impl FlushPass {
         }
     }
 
+    /// Whether there is anything to sync.
+    pub(super) fn has_work(&self) -> bool {
+        self.flushes.iter().any(|(_, flush, _)| flush.is_some())
+    }
+
     /// Syncs it.
     pub(super) fn sync(&mut self, disk: &dyn Disk, journal: &Journal, counters: &FlushCounters) {
         let journal_result = sync_journal(&self.flushes, journal, counters);
@@ -101,7 +106,7 @@ impl FlushPass {
             for (partition, _, _) in flushes {
                 partition.queued.store(false, Ordering::Release);
                 if partition.wants_flush() {
-                    queue.push(&partition, Urgency::Later);
+                    queue.push_again(&partition);
                 }
                 flushed.push(partition);
             }

@@ -212,8 +212,16 @@ impl Node {
             return Err(storage::log::LogError::Full { path }.into());
         }
         let append = partition.append(batch, self.clock.wall_ms())?;
-        self.room.fetch_sub(batch.bytes.len() as i64, Ordering::Relaxed);
-        self.written(partition, batch.bytes.len(), urgency);
+        // Of a repeat nothing was written.
+        if let Append::Written(appended) = &append {
+            self.room.fetch_sub(batch.bytes.len() as i64, Ordering::Relaxed);
+            // A pass may have come by in between: then nobody will wait.
+            let urgency = match partition.has_committed(appended.end.offset) {
+                true => Urgency::Later,
+                false => urgency,
+            };
+            self.written(partition, batch.bytes.len(), urgency);
+        }
         Ok(append)
     }
 
@@ -272,8 +280,8 @@ impl Node {
     pub fn run_flusher(&self) {
         flusher::or_abort(|| {
             while let Some(batch) = self.queue.wait() {
-                self.flush(batch, false);
-                self.queue.done();
+                let has_synced = self.flush(batch, false);
+                self.queue.done(has_synced);
             }
         });
     }
@@ -281,15 +289,19 @@ impl Node {
     /// Flushes what is queued on the caller's thread, where that has been fast of late.
     pub fn flush_if_fast(&self) {
         let Some(batch) = self.queue.take_if_fast() else { return };
-        flusher::or_abort(|| self.flush(batch, false));
-        self.queue.done();
-        self.queue.hand_over();
+        flusher::or_abort(|| {
+            let has_synced = self.flush(batch, false);
+            self.queue.done_here(has_synced);
+        });
     }
 
-    fn flush(&self, partitions: Vec<Arc<Partition>>, checkpoint: bool) {
+    /// Whether there was anything to sync.
+    fn flush(&self, partitions: Vec<Arc<Partition>>, checkpoint: bool) -> bool {
         let mut pass = FlushPass::begin(partitions, &self.counters, checkpoint);
+        let has_work = pass.has_work();
         self.sync_flush(&mut pass);
         self.end_flush(pass);
+        has_work
     }
 
     /// [`Node::flush_pass`] in three parts, for who wants to act in between: takes what is queued, if anything is.

@@ -206,6 +206,11 @@ impl Partition {
         }
     }
 
+    /// Somebody waits: all that is queued is flushed at once.
+    pub(super) fn hurry_all(&self) {
+        self.flush_queue.hurry();
+    }
+
     /// Tells those who wait for the watermark.
     fn tell(&self, tell: impl FnOnce(&mut Waiters)) {
         let mut waiters = self.waiters.lock();
@@ -283,7 +288,13 @@ impl Partition {
         if self.is_closed() {
             return None;
         }
-        replica.take_flush(checkpoint)
+        let flush = replica.take_flush(checkpoint);
+        // What appends left for Raft is carried out here, and may have failed.
+        if flush.is_none() && replica.role() == Role::Down {
+            drop(replica);
+            self.announce_failure();
+        }
+        flush
     }
 
     /// A sync failed that new names in the partition's directory may have needed.
