@@ -85,7 +85,8 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         work.refuse_rest(ResponseError::RequestTimedOut, None);
         return finish(request.header, work, timeout_ms);
     };
-    let done = heavy.run(connection, room, weight, work, Work::run);
+    work.hurry();
+    let done = heavy.run(connection, room, weight, work, Work::run_in_pool);
     let header = request.header;
     Outcome::later(async move {
         match done.await {
@@ -248,11 +249,19 @@ impl Work {
             }
         }
         self.topics = topics;
-        if stopped.is_some() {
-            // The rest may take its time.
-            self.waiting.iter().for_each(|waiting| waiting.commit.hurry());
-        }
         stopped
+    }
+
+    /// As [`Work::run`], in the pool: the rest may take its time, and nobody may look at the answer for long.
+    fn run_in_pool(&mut self, place: Place) -> Option<usize> {
+        let stopped = self.run(place);
+        self.hurry();
+        stopped
+    }
+
+    /// Has flushed what it has appended.
+    fn hurry(&self) {
+        self.waiting.iter().for_each(|waiting| waiting.commit.hurry());
     }
 
     /// Answers what is not appended yet with an error.

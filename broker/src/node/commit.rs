@@ -41,9 +41,10 @@ impl Commit {
             return Committed::Yes;
         }
         let mut told = self.partition.committed(self.end);
+        let mut is_first = true;
         let polled = poll_fn(|cx| {
             let polled = Pin::new(&mut told).poll(cx);
-            if polled.is_pending() {
+            if polled.is_pending() && !std::mem::take(&mut is_first) {
                 self.partition.hurry_all();
             }
             polled

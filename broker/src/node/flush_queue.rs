@@ -49,8 +49,12 @@ pub(super) struct FlushQueue {
 }
 
 impl FlushQueue {
-    /// Queues a partition unless it is queued or in a flush.
+    /// Queues a partition unless it is queued or in a flush; one that is to be flushed now is then flushed again.
     pub(super) fn push(&self, partition: &Arc<Partition>, urgency: Urgency) {
+        if urgency == Urgency::Now {
+            // Before `queued` is looked at: the end of a flush looks in the other order.
+            partition.flush_again.store(true, Ordering::SeqCst);
+        }
         if partition.queued.swap(true, Ordering::SeqCst) {
             if urgency == Urgency::Now {
                 self.hurry();
@@ -76,6 +80,14 @@ impl FlushQueue {
             state.due.get_or_insert_with(|| Instant::now() + LINGER);
             state.is_awaited |= partition.is_awaited();
         }
+    }
+
+    /// Has a thread look after what is queued, for one who said to hurry it and will not.
+    pub(super) fn look_after(&self) {
+        let mut state = self.state.lock();
+        let wakes = state.is_left_alone(Instant::now()) && state.wake();
+        drop(state);
+        self.wake_if(wakes);
     }
 
     /// Somebody waits for what is queued, if anything is.
@@ -122,10 +134,11 @@ impl FlushQueue {
     /// flushed ([`FlushQueue::done`]).
     pub(super) fn take_if_fast(&self) -> Option<Vec<Arc<Partition>>> {
         let mut state = self.state.lock();
-        if state.queued.iter().any(|partition| partition.is_observed()) {
+        let now = Instant::now();
+        if !state.is_for_waiter(now) || state.queued.iter().any(|partition| partition.is_observed()) {
             return None;
         }
-        state.turn_of_waiter(Instant::now())
+        state.begin(now)
     }
 
     /// A pass that [`FlushQueue::wait`] gave is over, whose thread waits again next.
@@ -136,8 +149,7 @@ impl FlushQueue {
     /// A pass that [`FlushQueue::take_if_fast`] gave is over, after which nobody looks into the queue.
     pub(super) fn done_here(&self, has_synced: bool) {
         let mut state = self.state.lock();
-        state.done(has_synced, Instant::now());
-        let wakes = state.is_left_alone() && state.wake();
+        let wakes = state.done_here(has_synced, Instant::now());
         drop(state);
         self.wake_if(wakes);
     }
@@ -177,7 +189,7 @@ struct State<T> {
     is_awaited: bool,
     /// When it is the turn of what nobody waits for.
     due: Option<Instant>,
-    /// Passes under way, and when the last of them began.
+    /// Passes under way, and when the last of them began, until one of them ends.
     under_way: usize,
     begun: Option<Instant>,
     /// When the last one ended.
@@ -198,7 +210,7 @@ impl<T> State<T> {
         self.due.get_or_insert(now + LINGER);
         match urgency {
             Urgency::Now => self.await_it(),
-            Urgency::Later => self.is_left_alone() && self.wake(),
+            Urgency::Later => self.is_left_alone(now) && self.wake(),
             Urgency::WhenAwaited => false,
         }
     }
@@ -206,17 +218,18 @@ impl<T> State<T> {
     /// Somebody waits for what is queued. Whether a thread has to be woken for it: not where one looks again before a pass
     /// that is under way has taken too long.
     fn await_it(&mut self) -> bool {
-        let was_awaited = std::mem::replace(&mut self.is_awaited, true);
+        self.is_awaited = true;
         let is_seen = match (self.watched, self.patience_ends()) {
             (Some(watched), Some(ends)) => watched <= ends,
             _ => false,
         };
-        !was_awaited && !is_seen && self.wake()
+        !is_seen && self.wake()
     }
 
-    /// Whether something is queued that nobody would look at in time.
-    fn is_left_alone(&self) -> bool {
-        let is_seen = self.under_way > 0 || (self.watched.is_some() && !self.is_awaited);
+    /// Whether something is queued for which nobody waits, and which nobody would look at in time.
+    fn is_left_alone(&self, now: Instant) -> bool {
+        let is_in_pass = self.patience_ends().is_some_and(|ends| now < ends);
+        let is_seen = is_in_pass || (self.watched.is_some() && !self.is_awaited);
         !self.is_empty() && !is_seen
     }
 
@@ -251,23 +264,16 @@ impl<T> State<T> {
         self.begun.map(|begun| begun + PATIENCE)
     }
 
-    fn turn_of_waiter(&mut self, now: Instant) -> Option<Vec<T>> {
+    /// Whether one who waits for what is queued does the pass himself.
+    fn is_for_waiter(&self, now: Instant) -> bool {
         let is_quiet = self.under_way == 0 && self.ended.is_none_or(|ended| ended + IDLE <= now);
         let is_alone = self.queued.len() == 1 && !self.is_awaited && !self.journal;
-        let is_fast = self.fast_passes >= FAST_PASSES;
-        match is_quiet && is_alone && is_fast && !self.stopped {
-            true => self.begin(now),
-            false => None,
-        }
+        is_quiet && is_alone && self.fast_passes >= FAST_PASSES && !self.stopped
     }
 
     /// Takes what is queued for a pass that begins now.
     fn begin(&mut self, now: Instant) -> Option<Vec<T>> {
         let partitions = self.drain()?;
-        if self.under_way > 0 {
-            // The one that is under way is slow.
-            self.fast_passes = 0;
-        }
         self.under_way += 1;
         self.begun = Some(now);
         Some(partitions)
@@ -276,14 +282,21 @@ impl<T> State<T> {
     fn done(&mut self, has_synced: bool, now: Instant) {
         self.under_way -= 1;
         self.ended = Some(now);
-        if self.under_way > 0 {
-            return;
-        }
+        // Of two at a time the first was slow, and from now on nobody has patience with the one that is left.
         let is_fast = self.begun.take().is_some_and(|begun| now - begun < PATIENCE);
-        if !is_fast {
+        if self.under_way > 0 || !is_fast {
             self.fast_passes = 0;
         } else if has_synced {
             self.fast_passes += 1;
+        }
+    }
+
+    /// As [`State::done`], where nobody looks into the queue next; whether a thread has to be woken for that.
+    fn done_here(&mut self, has_synced: bool, now: Instant) -> bool {
+        self.done(has_synced, now);
+        match self.is_awaited && !self.is_empty() {
+            true => self.await_it(),
+            false => self.is_left_alone(now) && self.wake(),
         }
     }
 

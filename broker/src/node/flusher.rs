@@ -17,7 +17,7 @@ use storage::disk::Disk;
 use storage::journal::{Journal, JournalError, JournalPosition};
 use storage::log::{CheckpointFiles, LogError, LogFlush};
 
-use super::flush_queue::FlushQueue;
+use super::flush_queue::{FlushQueue, Urgency};
 use super::metadata_log;
 use super::partition::Partition;
 
@@ -96,6 +96,8 @@ impl FlushPass {
         let mut flushed = Vec::with_capacity(self.flushes.len());
         let is_data = |taken: &Taken| &*taken.0.topic != metadata_log::TOPIC;
         let (data, metadata): (Vec<Taken>, Vec<Taken>) = self.flushes.into_iter().partition(is_data);
+        // Who does the pass looks into the queue when it is over: at once, but for the metadata.
+        let looks_next = metadata.is_empty();
         for flushes in [data, metadata] {
             for (partition, flush, result) in &flushes {
                 if let Some(flush) = flush {
@@ -104,9 +106,12 @@ impl FlushPass {
             }
             write_checkpoints(&flushes, disk, counters);
             for (partition, _, _) in flushes {
-                partition.queued.store(false, Ordering::Release);
-                if partition.wants_flush() {
-                    queue.push_again(&partition);
+                partition.queued.store(false, Ordering::SeqCst);
+                if partition.wants_another_flush() {
+                    match looks_next {
+                        true => queue.push_again(&partition),
+                        false => queue.push(&partition, Urgency::Later),
+                    }
                 }
                 flushed.push(partition);
             }

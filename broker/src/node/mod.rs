@@ -215,12 +215,11 @@ impl Node {
         // Of a repeat nothing was written.
         if let Append::Written(appended) = &append {
             self.room.fetch_sub(batch.bytes.len() as i64, Ordering::Relaxed);
-            // A pass may have come by in between: then nobody will wait.
-            let urgency = match partition.has_committed(appended.end.offset) {
-                true => Urgency::Later,
-                false => urgency,
-            };
             self.written(partition, batch.bytes.len(), urgency);
+            // A pass may have come by before it was queued: then nobody waits for what is queued now.
+            if urgency == Urgency::WhenAwaited && partition.has_committed(appended.end.offset) {
+                self.queue.look_after();
+            }
         }
         Ok(append)
     }

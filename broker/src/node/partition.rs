@@ -58,6 +58,8 @@ pub struct Partition {
     observer: OnceLock<Arc<dyn HighWatermarkObserver>>,
     /// In the flusher's queue, or in a flush.
     pub(super) queued: AtomicBool,
+    /// It was to be flushed while a flush had it.
+    pub(super) flush_again: AtomicBool,
     /// The watermark that waiters and observer were last told.
     announced: AtomicI64,
     /// The leader epoch while this node leads, else −1: so that readers need not wait for the replica.
@@ -94,6 +96,7 @@ impl Partition {
             flush_queue,
             observer: OnceLock::new(),
             queued: AtomicBool::new(false),
+            flush_again: AtomicBool::new(false),
             announced,
             leader_epoch,
             to_mark: AtomicBool::new(false),
@@ -277,12 +280,19 @@ impl Partition {
         settings.durability == Durability::Synced || self.unflushed.load(Ordering::Relaxed) >= settings.flush_messages
     }
 
+    /// At the end of a flush: whether there is to be another one.
+    pub(super) fn wants_another_flush(&self) -> bool {
+        let again = self.flush_again.swap(false, Ordering::SeqCst);
+        self.wants_flush() || (again && !self.is_closed() && self.needs_flush())
+    }
+
     pub(super) fn needs_flush(&self) -> bool {
         self.replica.lock().needs_flush()
     }
 
     pub(super) fn take_flush(&self, checkpoint: bool) -> Option<ReplicaFlush> {
         self.unflushed.store(0, Ordering::Relaxed);
+        self.flush_again.store(false, Ordering::SeqCst);
         let mut replica = self.replica.lock();
         // It may write new files.
         if self.is_closed() {

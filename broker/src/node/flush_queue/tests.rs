@@ -23,6 +23,11 @@ fn after_fast_passes(count: usize) -> (State<u32>, Instant) {
     (state, now + IDLE)
 }
 
+/// What one who waits gets to flush himself.
+fn of_waiter<T>(state: &mut State<T>, now: Instant) -> Option<Vec<T>> {
+    state.is_for_waiter(now).then(|| state.begin(now)).flatten()
+}
+
 #[test]
 fn what_nobody_waits_for_lingers_until_somebody_does() {
     let now = Instant::now();
@@ -67,7 +72,7 @@ fn passes_without_work_say_nothing_of_the_disk() {
     }
     now += IDLE;
     state.push(1, Urgency::WhenAwaited, now);
-    assert_eq!(state.turn_of_waiter(now), None);
+    assert_eq!(of_waiter(&mut state, now), None);
 }
 
 #[test]
@@ -88,21 +93,21 @@ fn a_second_pass_begins_beside_a_slow_one_only() {
 fn who_waits_flushes_himself_where_that_has_been_fast() {
     let (mut state, now) = after_fast_passes(FAST_PASSES - 1);
     state.push(1, Urgency::WhenAwaited, now);
-    assert_eq!(state.turn_of_waiter(now), None, "not often enough");
+    assert_eq!(of_waiter(&mut state, now), None, "not often enough");
     let (mut state, now) = after_fast_passes(FAST_PASSES);
-    assert_eq!(state.turn_of_waiter(now), None, "there is nothing");
+    assert_eq!(of_waiter(&mut state, now), None, "there is nothing");
     state.push(1, Urgency::WhenAwaited, now);
     assert_eq!(
-        state.turn_of_waiter(now - MICROSECOND),
+        of_waiter(&mut state, now - MICROSECOND),
         None,
         "the last pass was just now"
     );
-    assert_eq!(state.turn_of_waiter(now), Some(vec![1]));
+    assert_eq!(of_waiter(&mut state, now), Some(vec![1]));
     state.push(2, Urgency::WhenAwaited, now);
-    assert_eq!(state.turn_of_waiter(now + IDLE), None, "one is under way");
+    assert_eq!(of_waiter(&mut state, now + IDLE), None, "one is under way");
     state.done(true, now + Duration::from_millis(5));
     assert_eq!(
-        state.turn_of_waiter(now + Duration::from_millis(6)),
+        of_waiter(&mut state, now + Duration::from_millis(6)),
         None,
         "that was slow"
     );
@@ -145,6 +150,8 @@ struct Model {
     awaited: Option<Instant>,
     /// Whether both threads were in passes since.
     was_full: bool,
+    /// Whether the next pass to end finds that there is to be another.
+    again: bool,
 }
 
 impl Model {
@@ -184,12 +191,22 @@ impl Model {
         }
     }
 
+    /// What was written to during a pass, and is awaited, is queued again at its end.
+    fn push_again(&mut self) {
+        if std::mem::take(&mut self.again) {
+            self.state.queued.push(self.now);
+            self.state.due.get_or_insert(self.now + LINGER);
+            self.state.is_awaited = true;
+            self.awaited.get_or_insert(self.now);
+        }
+    }
+
     /// Somebody waits for what he queued.
     fn hurry(&mut self, first: usize) {
         if self.state.queued.is_empty() {
             return;
         }
-        if let Some(queued) = self.state.turn_of_waiter(self.now) {
+        if let Some(queued) = of_waiter(&mut self.state, self.now) {
             self.take(queued);
             self.here = Some(self.now + self.slow);
             return;
@@ -204,8 +221,8 @@ impl Model {
     fn settle(&mut self) {
         if self.here.is_some_and(|until| until <= self.now) {
             self.here = None;
-            self.state.done(true, self.now);
-            if self.state.is_left_alone() && self.state.wake() {
+            self.push_again();
+            if self.state.done_here(true, self.now) {
                 self.wake(0);
             }
         }
@@ -217,6 +234,7 @@ impl Model {
         for number in 0..2 {
             match self.threads[number] {
                 Thread::Passes { until } if until <= self.now => {
+                    self.push_again();
                     self.state.done(true, self.now);
                     self.threads[number] = Thread::Runs;
                 }
@@ -248,7 +266,7 @@ proptest! {
     #[test]
     fn nothing_is_left_in_the_queue(
         slow in prop_oneof![0u64..100, 100u64..2_000],
-        events in prop::collection::vec((0..PAUSE.as_micros() as u64, 0usize..3, 0usize..2), 1..200),
+        events in prop::collection::vec((0..PAUSE.as_micros() as u64, 0usize..4, 0usize..2), 1..200),
     ) {
         let now = Instant::now();
         let mut model = Model {
@@ -259,28 +277,31 @@ proptest! {
             slow: Duration::from_micros(slow),
             awaited: None,
             was_full: false,
+            again: false,
         };
         let mut will_hurry = false;
         for (pause, kind, first) in events {
-            // A connection's thread in a pass queues nothing.
-            if model.here.is_none() {
-                if std::mem::take(&mut will_hurry) {
-                    model.hurry(first);
+            // Who is in a pass does nothing else; other connections queue meanwhile.
+            if model.here.is_none() && std::mem::take(&mut will_hurry) {
+                model.hurry(first);
+            }
+            let wakes = match kind {
+                0 => model.state.push(model.now, Urgency::Later, model.now),
+                1 => {
+                    model.awaited.get_or_insert(model.now);
+                    model.state.push(model.now, Urgency::Now, model.now)
                 }
-                let wakes = match kind {
-                    0 => model.state.push(model.now, Urgency::Later, model.now),
-                    1 => {
-                        model.awaited.get_or_insert(model.now);
-                        model.state.push(model.now, Urgency::Now, model.now)
-                    }
-                    _ => {
-                        will_hurry = true;
-                        model.state.push(model.now, Urgency::WhenAwaited, model.now)
-                    }
-                };
-                if wakes {
-                    model.wake(first);
+                2 if model.here.is_none() => {
+                    will_hurry = true;
+                    model.state.push(model.now, Urgency::WhenAwaited, model.now)
                 }
+                _ => {
+                    model.again = model.state.under_way > 0;
+                    false
+                }
+            };
+            if wakes {
+                model.wake(first);
             }
             model.run(Duration::from_micros(pause));
         }
