@@ -15,6 +15,7 @@ DISK = TARGET / "data"
 TMPFS = Path("/dev/shm")
 REPORT = BENCH / "RESULTS.md"
 CHARTS = BENCH / "charts"
+PROFILE = BENCH / "PROFILE.md"
 LOAD = PROJECT / "target" / "release" / "weir-bench"
 RDKAFKA = TARGET / "librdkafka"
 
