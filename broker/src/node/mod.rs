@@ -196,7 +196,8 @@ impl Node {
         self.append_and_flush(partition, batch, Urgency::Later)
     }
 
-    /// As [`Node::append`], for who makes a [`Commit`] of it: its flush begins when that is awaited.
+    /// As [`Node::append`], for who makes a [`Commit`] of it: its flush begins when that is awaited,
+    /// hurried or dropped.
     pub fn append_awaited(&self, partition: &Arc<Partition>, batch: &ProducedBatch) -> Result<Append, AppendError> {
         self.append_and_flush(partition, batch, Urgency::WhenAwaited)
     }

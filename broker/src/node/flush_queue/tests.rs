@@ -194,8 +194,7 @@ impl Model {
     /// What was written to during a pass, and is awaited, is queued again at its end.
     fn push_again(&mut self) {
         if std::mem::take(&mut self.again) {
-            self.state.queued.push(self.now);
-            self.state.due.get_or_insert(self.now + LINGER);
+            self.state.add(self.now, self.now);
             self.state.is_awaited = true;
             self.awaited.get_or_insert(self.now);
         }
