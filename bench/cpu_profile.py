@@ -8,6 +8,7 @@ import time
 
 from runner import cpu_profile, install, machine, media, paths, rows
 from runner.arena import Arena
+from runner.ballast import Ballast
 from runner.row import Group, Row
 from harness.process import Failure
 
@@ -29,12 +30,12 @@ def main() -> int:
         chosen = [_row(name) for name in options.only.split(",")]
         install.prepare(options.build, set(SERVERS), {row.kind for _, row in chosen})
         tables = []
-        with Arena(media.medium("tmpfs"), False, options.seconds) as arena:
+        with Ballast() as ballast, Arena(media.medium("tmpfs", ballast), False, options.seconds) as arena:
             for group, row in chosen:
                 found = {}
                 for name in SERVERS:
                     arena.server(name)
-                    media.touch_memory(int(media.WRITTEN_BEFORE + options.seconds * media.WRITTEN_PER_SECOND))
+                    ballast.fill()
                     found[name] = cpu_profile.take(arena, name, row, options.seconds)
                     arena.settle(name)
                 tables.append(cpu_profile.table(group.id(row), found))

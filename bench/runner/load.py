@@ -1,6 +1,7 @@
 """Commands of `weir-bench`: each prints one line of JSON, or a sentence about what went wrong."""
 
 import json
+import select
 import subprocess
 import time
 
@@ -27,6 +28,17 @@ class Load:
         stop(self._process, 0)
         self._process.stdout.close()
         self._process.stderr.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def line(self, seconds: float) -> dict:
+        """Waits for a line that it prints while it goes on."""
+        if not select.select([self._process.stdout], [], [], seconds)[0]:
+            raise Failure(f"{self.name} said nothing for {seconds:.0f} s")
+        line = self._process.stdout.readline()
+        return json.loads(line) if line else self.answer(seconds)
 
     def ended(self) -> bool:
         return self._process.poll() is not None

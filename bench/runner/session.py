@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from . import kinds, machine, media
 from .arena import Arena
+from .ballast import Ballast
 from .progress import Progress, span
 from .results import Result, Results
 from .row import Group, Row
@@ -13,7 +14,7 @@ from .table import line
 from harness.process import Failure
 
 MEDIA = ("tmpfs", "disk")
-TOUCH_SECONDS = 5
+BALLAST_SECONDS = 35
 START_SECONDS = {"kafka": 35, "weir": 4, "weir-caching": 4, "floor": 4}
 
 
@@ -43,8 +44,7 @@ class Choice:
 
     def cost(self, row: Row) -> float:
         """A guess, in seconds, for one measurement."""
-        touching = TOUCH_SECONDS if row.kind in kinds.WRITERS else 0
-        return row.times * self.seconds + min(1, self.seconds / 2) + row.extra_seconds + len(row.probes) + touching
+        return row.times * self.seconds + min(1, self.seconds / 2) + row.extra_seconds + len(row.probes)
 
 
 class Session:
@@ -59,14 +59,16 @@ class Session:
 
     def run(self, show) -> None:
         """`show` is given each group that is complete, and a way to print."""
-        self._progress = Progress(sum(self._cost(name) for name in MEDIA))
+        self._progress = Progress(BALLAST_SECONDS + sum(self._cost(name) for name in MEDIA))
         self._progress.say(f"about {span(self._progress.left())}")
+        self._progress.step("warming the memory")
         try:
-            for name in MEDIA:
-                groups = self._groups(name)
-                if groups:
-                    self._on(Arena(media.medium(name), self._choice.is_quick, self._choice.seconds, self._median),
-                             groups, show)
+            with Ballast() as ballast:
+                self._progress.done(BALLAST_SECONDS)
+                for name in MEDIA:
+                    if groups := self._groups(name):
+                        medium = media.medium(name, ballast)
+                        self._on(Arena(medium, self._choice.is_quick, self._choice.seconds, self._median), groups, show)
         finally:
             self._progress.close()
 
@@ -95,10 +97,10 @@ class Session:
             if row.has_rehearsal and (id_, name) not in arena.rehearsed:
                 kinds.KINDS[row.kind](arena, name, row)
                 arena.rehearsed.add((id_, name))
+            arena.medium.ballast.fill()
             if row.probes:
                 arena.probes.take(row.probes)
-            if row.kind in kinds.WRITERS and arena.medium.name == "tmpfs":
-                media.touch_memory(int(media.WRITTEN_BEFORE + self._choice.seconds * media.WRITTEN_PER_SECOND))
+                arena.medium.ballast.fill()
             load = kinds.KINDS[row.kind](arena, name, row)
         except Failure as problem:
             error = str(problem)

@@ -1,6 +1,7 @@
 //! `weir-bench`: load for any Kafka broker, probes of the machine, and a bare server that says what the machine charges
 //! any broker. Each command prints one line of JSON; `run.py` puts them together.
 
+mod ballast;
 mod floor;
 mod load;
 mod probe;
@@ -27,6 +28,8 @@ enum Command {
     Load(load::Command),
     /// Serves as barely as can be: what this machine charges any broker
     Floor(floor::Options),
+    /// Holds the machine's free memory and gives it back as it is needed, so that it stays warm
+    Ballast,
     /// Measures what the machine can do
     Probe(probe::Options),
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Load(command) => load::run(command),
         Command::Floor(options) => floor::run(&options),
+        Command::Ballast => ballast::run(),
         Command::Probe(options) => probe::run(&options),
     };
     match done {

@@ -23,6 +23,3 @@ KINDS = {
 
 # These start servers of their own; none of the arena's is needed.
 OWN_SERVERS = {"start", "memory", "recovery"}
-
-# These write so much that the memory they do it in must be in use already.
-WRITERS = {"produce", "perf_produce", "rdkafka"}

@@ -1,0 +1,38 @@
+"""The machine's free memory, held while a run lasts, so that what servers are given is warm."""
+
+import json
+import time
+from pathlib import Path
+
+from . import machine, sampler
+from .load import Load
+
+# Touching memory for the first time takes a second or two per GB.
+FULL_SECONDS = 300
+FILL_SECONDS = 20
+
+
+class Ballast:
+    """`weir-bench ballast` beside a run; `with` starts it, waits until it is full, and ends it."""
+
+    def __init__(self):
+        self._load = Load("ballast")
+        self._most_free = 0
+
+    def __enter__(self):
+        self._load.__enter__()
+        self._most_free = self._load.line(FULL_SECONDS)["most_free"]
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._load.__exit__(*error)
+
+    def held(self) -> int:
+        """Bytes that others could have."""
+        return sampler.rss_anon(self._load.pid)
+
+    def fill(self) -> None:
+        """Waits until it has taken what was freed."""
+        end = time.monotonic() + FILL_SECONDS
+        while machine.memory("MemFree") > self._most_free and time.monotonic() < end:
+            time.sleep(0.02)
