@@ -159,7 +159,7 @@ fn sync_journal(flushes: &[Taken], journal: &Journal, counters: &FlushCounters) 
         .filter_map(|(_, flush, _)| flush.as_ref().map(|flush| flush.journal))
         .max()
         .unwrap_or(JournalPosition::default());
-    if needed > journal.synced() || journal.needs_sync() || flushes.is_empty() {
+    if needed > journal.synced() || journal.needs_sync() {
         counters.syncs.fetch_add(1, Ordering::Relaxed);
         return journal.sync().map(|_| ()).inspect_err(|error| {
             counters.failures.fetch_add(1, Ordering::Relaxed);

@@ -103,13 +103,9 @@ impl Node {
         if self.is_due(now, |state| &mut state.next_mark_ms, MARK_INTERVAL_MS) {
             self.write_marks();
         }
-        if self
-            .journal
-            .lazy_since()
-            .is_some_and(|since| since + MARK_SYNC_MS <= now)
-        {
-            self.queue.push_journal();
-        }
+        self.sync_marks_due(now);
+        // What was queued at the begin of a pass that became slow, where nobody waits for it.
+        self.queue.look_after();
         if self.is_due(now, |state| &mut state.next_slow_ms, SLOW_INTERVAL_MS) {
             self.measure_free_space();
             self.trim();
@@ -181,6 +177,15 @@ impl Node {
                 replicas.iter_mut().for_each(|replica| replica.mark_refused());
                 self.housekeeping.lock().mark_later(some.to_vec());
             }
+        }
+    }
+
+    /// Has the marks synced that have waited for long, in the next pass, whatever else that takes.
+    pub(super) fn sync_marks_due(&self, now: u64) {
+        let oldest = self.journal.lazy_since();
+        if oldest.is_some_and(|since| since + MARK_SYNC_MS <= now) {
+            self.journal.hurry();
+            self.queue.push_journal();
         }
     }
 

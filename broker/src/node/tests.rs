@@ -71,3 +71,24 @@ async fn many_partitions_are_synced_at_once_after_a_kill() {
     assert!(node.context.node.out_of_service().is_empty());
     assert_eq!(append(&node, b"after").await, 1);
 }
+
+/// A pass that has partitions to sync, which need nothing of the journal, syncs it all the same.
+#[tokio::test]
+async fn marks_are_synced_in_time_whatever_else_is_in_the_pass() {
+    let mut node = TestNode::start(&[]);
+    node.create_topic("t", 1, &[]).await;
+    append(&node, b"marked").await;
+    node.stop_flusher();
+    let broker = node.context.node.clone();
+    broker.write_marks();
+    let noted = broker.journal.lazy_since().expect("a mark waits");
+    let partition = broker.topics().partition("t", 0).expect("it is open");
+    broker.append(&partition, &batch(b"in the pass")).expect("appended");
+    broker.sync_marks_due(noted);
+    assert!(broker.flush_pass());
+    assert_eq!(broker.journal.lazy_since(), Some(noted), "it is not time yet");
+    broker.append(&partition, &batch(b"in the next")).expect("appended");
+    broker.sync_marks_due(noted + 1_000);
+    assert!(broker.flush_pass());
+    assert_eq!(broker.journal.lazy_since(), None);
+}

@@ -231,13 +231,19 @@ impl Journal {
         JournalPosition(self.state.lock().synced)
     }
 
-    /// Whether something other than lazy records waits for a sync.
+    /// Whether something other than lazy records waits for a sync, or those were hurried.
     pub fn needs_sync(&self) -> bool {
         let state = self.state.lock();
         state.urgent_end > state.synced
     }
 
-    /// The `now_ms` of the oldest lazy append that is not durable yet: the flusher syncs at the latest 1 s after it.
+    /// What was appended lazily so far waits for a sync as well.
+    pub fn hurry(&self) {
+        let mut state = self.state.lock();
+        state.urgent_end = state.written();
+    }
+
+    /// The `now_ms` of the oldest lazy append that is not durable yet: who owns the journal hurries it a second after it.
     pub fn lazy_since(&self) -> Option<u64> {
         let state = self.state.lock();
         state.lazy_in_sync.or(state.lazy_since)

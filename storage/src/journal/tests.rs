@@ -204,7 +204,11 @@ fn lazy_appends_wait_for_the_next_sync() {
     assert!(journal.sync().unwrap() > end);
     assert_eq!((journal.needs_sync(), journal.lazy_since()), (false, None));
     journal.append_lazily(&[(group(1), mark(7, 7))], 2000).unwrap();
-    assert_eq!(journal.lazy_since(), Some(2000));
+    assert_eq!((journal.needs_sync(), journal.lazy_since()), (false, Some(2000)));
+    journal.hurry();
+    assert!(journal.needs_sync());
+    journal.sync().unwrap();
+    assert_eq!((journal.needs_sync(), journal.lazy_since()), (false, None));
 }
 
 #[test]

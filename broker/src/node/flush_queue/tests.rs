@@ -11,7 +11,7 @@ const MICROSECOND: Duration = Duration::from_micros(1);
 const PAUSE: Duration = Duration::from_micros(800);
 
 /// A queue after so many fast passes, and the time at which nothing has happened for long.
-fn after_fast_passes(count: usize) -> (State<u32>, Instant) {
+fn after_fast_passes(count: i64) -> (State<u32>, Instant) {
     let mut state = State::default();
     let mut now = Instant::now();
     for _ in 0..count {
@@ -111,6 +111,29 @@ fn who_waits_flushes_himself_where_that_has_been_fast() {
         None,
         "that was slow"
     );
+}
+
+#[test]
+fn after_a_long_stall_nobody_flushes_himself_for_long() {
+    let (mut state, mut now) = after_fast_passes(4 * FAST_PASSES);
+    state.push(1, Urgency::Now, now);
+    assert_eq!(state.turn(now), Turn::Pass(vec![1]));
+    now += 100 * PATIENCE;
+    state.done(true, now);
+    let mut passes = 0;
+    loop {
+        now += IDLE;
+        state.push(1, Urgency::WhenAwaited, now);
+        if of_waiter(&mut state, now).is_some() {
+            break;
+        }
+        state.await_it();
+        assert_eq!(state.turn(now), Turn::Pass(vec![1]));
+        state.done(true, now);
+        passes += 1;
+    }
+    // 100 quarters, less what there was before, and what it takes anyway.
+    assert_eq!(passes, 25 * FAST_PASSES - 4 * FAST_PASSES + FAST_PASSES);
 }
 
 #[test]
