@@ -1,4 +1,4 @@
-"""The machine's free memory, held while a run lasts, so that what servers are given is warm."""
+"""The machine's free memory, held while a run lasts, so that what servers on a tmpfs are given is warm."""
 
 import json
 import time
@@ -6,10 +6,27 @@ from pathlib import Path
 
 from . import machine, sampler
 from .load import Load
+from harness.process import Failure
 
 # Touching memory for the first time takes a second or two per GB.
 FULL_SECONDS = 300
-FILL_SECONDS = 20
+FILL_SECONDS = 60
+
+
+class NoBallast:
+    """For the disk: how much the kernel lets wait to be written goes by the memory that is free or a file's."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None:
+        pass
+
+    def held(self) -> int:
+        return 0
+
+    def fill(self) -> None:
+        pass
 
 
 class Ballast:
@@ -34,5 +51,9 @@ class Ballast:
     def fill(self) -> None:
         """Waits until it has taken what was freed."""
         end = time.monotonic() + FILL_SECONDS
-        while machine.memory("MemFree") > self._most_free and time.monotonic() < end:
+        while machine.memory("MemFree") > self._most_free:
+            if self._load.ended():
+                raise Failure(f"{self._load.name} ended in the middle of the run")
+            if time.monotonic() > end:
+                raise Failure(f"{self._load.name} has not taken the free memory within {FILL_SECONDS} s")
             time.sleep(0.02)

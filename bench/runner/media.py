@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import machine, paths
-from .ballast import Ballast
+from .ballast import Ballast, NoBallast
 from harness.process import Failure
 
 GB = 10**9
@@ -21,7 +21,7 @@ SPARE_MEMORY = 2 * GB
 class Medium:
     name: str
     directory: Path
-    ballast: Ballast
+    ballast: Ballast | NoBallast
 
     def open(self) -> None:
         """Makes its directory, after removing what runs that were killed have left."""
@@ -46,7 +46,7 @@ class Medium:
             raise Failure(f"{self.name}: {needed / GB:.1f} GB are needed, {max(self.room(), 0) / GB:.1f} GB are free")
 
 
-def medium(name: str, ballast: Ballast) -> Medium:
+def medium(name: str, ballast: Ballast | NoBallast) -> Medium:
     root = paths.TMPFS if name == "tmpfs" else paths.DISK
     return Medium(name, root / f"weir-bench-{os.getpid()}", ballast)
 

@@ -17,10 +17,11 @@ class Probes:
         self._seconds = seconds
         self.latest: dict[str, dict] = {}
 
-    def take(self, kinds: tuple[str, ...] = ()) -> None:
-        """Takes these now, or all that the medium has."""
+    def take(self, kinds: tuple[str, ...] = (), seconds: float = 0) -> None:
+        """Takes these now, or all that the medium has, for so long at least."""
+        seconds = max(seconds, self._seconds)
         for kind in kinds or OF_MEDIUM[self._medium.name]:
-            found = call("probe", kind, "--dir", self._medium.directory, "--seconds", self._seconds)
+            found = call("probe", kind, "--dir", self._medium.directory, "--seconds", seconds)
             self.latest[kind] = found | {"time": round(time.time(), 1)}
 
     def cost(self, kinds: tuple[str, ...] = ()) -> float:

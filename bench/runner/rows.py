@@ -91,13 +91,12 @@ def _growth_partitions() -> tuple[Row, ...]:
 
 
 def _growth_connections() -> tuple[Row, ...]:
-    """The same requests in flight, as far as there may be less than one a connection."""
+    """One request in flight on each."""
     rows = []
     for count in (1, 10, 100, 1000, 10_000):
         limit = {1000: 1.3, 10_000: 2}.get(count)
         targets = (at_most("cpu_us", limit, Of(row="connections/10")),) if limit else ()
-        load = {"record_bytes": 1000, "batch_bytes": 0, "connections": count, "in_flight": max(1, 100 // count),
-                "acks": "1"}
+        load = {"record_bytes": 1000, "batch_bytes": 0, "connections": count, "in_flight": 1, "acks": "1"}
         rows.append(Row(str(count), "produce", BROKERS if count == 10_000 else ("kafka", "weir", "floor"), load, 4,
                         targets, rate="requests_per_s", extra_seconds=1.5 + count / 1000))
     return tuple(rows)
@@ -141,7 +140,7 @@ GROUPS = (
             targets=(at_most("p50_ms", 2 / 3, KAFKA), at_most("p99_ms", 1 / 2, KAFKA))),)),
     Group("perf-produce", "Kafka's ProducerPerformance at full rate, in memory", "tmpfs", _perf(ALL, _full_rate)),
     Group("perf-half", "Kafka's ProducerPerformance at half of Kafka's rate, in memory", "tmpfs",
-          _perf(NO_FLOOR, _half_rate, is_half=True)),
+          _perf(ALL, _half_rate, is_half=True)),
     Group("perf-consume", "Kafka's ConsumerPerformance, in memory", "tmpfs", _perf_consume()),
     Group("rdkafka", "librdkafka's rdkafka_performance, in memory", "tmpfs", _rdkafka()),
     Group("noise", "A good client beside floods of connections and of malformed frames", "tmpfs", tuple(
@@ -155,7 +154,7 @@ GROUPS = (
         Row("10000", "idle", BROKERS, {"connections": 10_000}, extra_seconds=10, times=0,
             targets=(at_most("kb_per_connection", plus=10), at_most("idle_cpu_percent", plus=1))),),
           ("kb_per_connection", "idle_cpu_percent")),
-    Group("connections", "More and more connections, one record of 1 KB a request", "tmpfs", _growth_connections()),
+    Group("connections", "More and more connections, one request of one record of 1 KB in flight on each", "tmpfs", _growth_connections()),
     Group("partitions", "More and more partitions, batches of 16 KB", "tmpfs", _growth_partitions()),
 
     Group("start", "From exec to the first answers to acks=all on 100 random partitions", "disk", _start(),

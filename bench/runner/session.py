@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from . import kinds, machine, media
 from .arena import Arena
-from .ballast import Ballast
+from .ballast import Ballast, NoBallast
 from .progress import Progress, span
 from .results import Result, Results
 from .row import Group, Row
@@ -14,7 +14,8 @@ from .table import line
 from harness.process import Failure
 
 MEDIA = ("tmpfs", "disk")
-BALLAST_SECONDS = 35
+BALLASTS = {"tmpfs": Ballast, "disk": NoBallast}
+BALLAST_SECONDS = {"tmpfs": 35, "disk": 0}
 START_SECONDS = {"kafka": 35, "weir": 4, "weir-caching": 4, "floor": 4}
 
 
@@ -44,7 +45,7 @@ class Choice:
 
     def cost(self, row: Row) -> float:
         """A guess, in seconds, for one measurement."""
-        return row.times * self.seconds + min(1, self.seconds / 2) + row.extra_seconds + len(row.probes)
+        return row.times * self.seconds + min(1, self.seconds / 2) + row.extra_seconds + self.seconds * len(row.probes)
 
 
 class Session:
@@ -59,14 +60,14 @@ class Session:
 
     def run(self, show) -> None:
         """`show` is given each group that is complete, and a way to print."""
-        self._progress = Progress(BALLAST_SECONDS + sum(self._cost(name) for name in MEDIA))
+        self._progress = Progress(sum(self._cost(name) for name in MEDIA))
         self._progress.say(f"about {span(self._progress.left())}")
-        self._progress.step("warming the memory")
         try:
-            with Ballast() as ballast:
-                self._progress.done(BALLAST_SECONDS)
-                for name in MEDIA:
-                    if groups := self._groups(name):
+            for name in MEDIA:
+                if groups := self._groups(name):
+                    self._progress.step(f"{name}: warming the memory")
+                    with BALLASTS[name]() as ballast:
+                        self._progress.done(BALLAST_SECONDS[name])
                         medium = media.medium(name, ballast)
                         self._on(Arena(medium, self._choice.is_quick, self._choice.seconds, self._median), groups, show)
         finally:
@@ -99,7 +100,8 @@ class Session:
                 arena.rehearsed.add((id_, name))
             arena.medium.ballast.fill()
             if row.probes:
-                arena.probes.take(row.probes)
+                # For as long as what is compared with it, so that it meets as much memory that nobody used of late.
+                arena.probes.take(row.probes, self._choice.seconds)
                 arena.medium.ballast.fill()
             load = kinds.KINDS[row.kind](arena, name, row)
         except Failure as problem:
@@ -123,5 +125,7 @@ class Session:
         groups = self._groups(medium)
         starts = sum(START_SECONDS[name] for name in self._choice.running(groups))
         probes = len(groups) * (2.2 if medium == "tmpfs" else 4.4)
-        return starts + probes + sum(self._choice.cost(row) for group in groups for round_ in range(self._choice.rounds)
-                                     for row, _ in self._choice.pairs(group, round_))
+        warming = BALLAST_SECONDS[medium] if groups else 0
+        rows = sum(self._choice.cost(row) for group in groups for round_ in range(self._choice.rounds)
+                   for row, _ in self._choice.pairs(group, round_))
+        return warming + starts + probes + rows
