@@ -13,7 +13,8 @@ from runner.row import Group, Row
 from harness.process import Failure
 
 ROWS = ("native-produce/one-4x32-acks-1", "native-produce/one-4x32-acks-all", "native-produce/one-64x1-acks-all",
-        "native-produce/16k-acks-all", "native-fetch/16k-8", "native-fetch/4m-8")
+        "native-produce/16k-acks-all", "native-produce/1m-acks-1", "partitions/10", "partitions/1000",
+        "native-fetch/16k-8", "native-fetch/4m-8")
 SERVERS = ("weir", "floor")
 SECONDS = 4.0
 
@@ -21,7 +22,7 @@ SECONDS = 4.0
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default=",".join(ROWS), metavar="GROUP/ROW[,GROUP/ROW]",
-                        help=f"rows of native-produce and native-fetch (default {', '.join(ROWS)})")
+                        help=f"rows of native loads in memory (default {', '.join(ROWS)})")
     parser.add_argument("--seconds", type=float, default=SECONDS, help=f"of each (default {SECONDS:g})")
     parser.add_argument("--no-build", dest="build", action="store_false", help="run the binaries that are there")
     options = parser.parse_args()

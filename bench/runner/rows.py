@@ -154,7 +154,8 @@ GROUPS = (
         Row("10000", "idle", BROKERS, {"connections": 10_000}, extra_seconds=10, times=0,
             targets=(at_most("kb_per_connection", plus=10), at_most("idle_cpu_percent", plus=1))),),
           ("kb_per_connection", "idle_cpu_percent")),
-    Group("connections", "More and more connections, one request of one record of 1 KB in flight on each", "tmpfs", _growth_connections()),
+    Group("connections", "More and more connections, one request of one record of 1 KB in flight on each", "tmpfs",
+          _growth_connections()),
     Group("partitions", "More and more partitions, batches of 16 KB", "tmpfs", _growth_partitions()),
 
     Group("start", "From exec to the first answers to acks=all on 100 random partitions", "disk", _start(),
