@@ -14,7 +14,8 @@ FILL_SECONDS = 60
 
 
 class NoBallast:
-    """For the disk: how much the kernel lets wait to be written goes by the memory that is free or a file's."""
+    """For a quick look, which has no time for one, and for the disk: how much the kernel lets wait to be written goes by
+    the memory that is free or a file's."""
 
     def __enter__(self):
         return self

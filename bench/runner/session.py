@@ -14,8 +14,7 @@ from .table import line
 from harness.process import Failure
 
 MEDIA = ("tmpfs", "disk")
-BALLASTS = {"tmpfs": Ballast, "disk": NoBallast}
-BALLAST_SECONDS = {"tmpfs": 35, "disk": 0}
+BALLAST_SECONDS = 35
 START_SECONDS = {"kafka": 35, "weir": 4, "weir-caching": 4, "floor": 4}
 
 
@@ -66,8 +65,8 @@ class Session:
             for name in MEDIA:
                 if groups := self._groups(name):
                     self._progress.step(f"{name}: warming the memory")
-                    with BALLASTS[name]() as ballast:
-                        self._progress.done(BALLAST_SECONDS[name])
+                    with self._ballast(name) as ballast:
+                        self._progress.done(self._ballast_seconds(name))
                         medium = media.medium(name, ballast)
                         self._on(Arena(medium, self._choice.is_quick, self._choice.seconds, self._median), groups, show)
         finally:
@@ -115,6 +114,16 @@ class Session:
         if not error and (kept := arena.settle(name)):
             self._progress.say(kept)
 
+    def _is_warmed(self, medium: str) -> bool:
+        """Whether the memory is: a quick look has no time for it."""
+        return medium == "tmpfs" and not self._choice.is_quick
+
+    def _ballast(self, medium: str) -> Ballast | NoBallast:
+        return Ballast() if self._is_warmed(medium) else NoBallast()
+
+    def _ballast_seconds(self, medium: str) -> float:
+        return BALLAST_SECONDS if self._is_warmed(medium) else 0
+
     def _median(self, row: str, server: str, metric: str) -> float | None:
         return Summary(self._results.all).median(row, server, metric)
 
@@ -125,7 +134,7 @@ class Session:
         groups = self._groups(medium)
         starts = sum(START_SECONDS[name] for name in self._choice.running(groups))
         probes = len(groups) * (2.2 if medium == "tmpfs" else 4.4)
-        warming = BALLAST_SECONDS[medium] if groups else 0
+        warming = self._ballast_seconds(medium) if groups else 0
         rows = sum(self._choice.cost(row) for group in groups for round_ in range(self._choice.rounds)
                    for row, _ in self._choice.pairs(group, round_))
         return warming + starts + probes + rows
