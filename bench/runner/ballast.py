@@ -1,8 +1,6 @@
 """The machine's free memory, held while a run lasts, so that what servers on a tmpfs are given is warm."""
 
-import json
 import time
-from pathlib import Path
 
 from . import machine, sampler
 from .load import Load

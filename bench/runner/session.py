@@ -64,7 +64,8 @@ class Session:
         try:
             for name in MEDIA:
                 if groups := self._groups(name):
-                    self._progress.step(f"{name}: warming the memory")
+                    if self._is_warmed(name):
+                        self._progress.step(f"{name}: warming the memory")
                     with self._ballast(name) as ballast:
                         self._progress.done(self._ballast_seconds(name))
                         medium = media.medium(name, ballast)

@@ -83,7 +83,8 @@ impl FlushQueue {
         }
     }
 
-    /// Has a thread look after what is queued, for one who said to hurry it and will not.
+    /// Has a thread look after what is queued, where none would in time: whoever said to hurry it will not, or it was left to
+    /// a pass that has become slow.
     pub(super) fn look_after(&self) {
         let mut state = self.state.lock();
         let wakes = state.is_left_alone(Instant::now()) && state.wake();
