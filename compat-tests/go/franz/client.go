@@ -18,6 +18,12 @@ import (
 // metadataAge is how soon a client asks again where a partition is; by default it waits five seconds.
 const metadataAge = 100 * time.Millisecond
 
+// settings are those of every client. A broker that closes a connection before its first answer is stopping; by default
+// the library takes it for one that wants SASL and tries no more.
+func settings(bootstrap string) []kgo.Opt {
+	return []kgo.Opt{kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(metadataAge), kgo.AlwaysRetryEOF()}
+}
+
 // Client is client.Client.
 type Client struct {
 	bootstrap string
@@ -27,7 +33,7 @@ type Client struct {
 
 // New connects to a broker.
 func New(bootstrap string) (*Client, error) {
-	plain, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(metadataAge), kgo.RetryTimeout(checks.Patience))
+	plain, err := kgo.NewClient(append(settings(bootstrap), kgo.RetryTimeout(checks.Patience))...)
 	if err != nil {
 		return nil, err
 	}

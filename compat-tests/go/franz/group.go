@@ -22,12 +22,11 @@ func (c *Client) groupOptions(options client.GroupOptions) []kgo.Opt {
 	if options.Strategy == "cooperative-sticky" {
 		strategy = kgo.CooperativeStickyBalancer()
 	}
-	settings := []kgo.Opt{
-		kgo.SeedBrokers(c.bootstrap), kgo.MetadataMinAge(metadataAge), kgo.ConsumerGroup(options.Group),
+	settings := append(settings(c.bootstrap),
+		kgo.ConsumerGroup(options.Group),
 		kgo.ConsumeTopics(options.Topic),
-		kgo.Balancers(strategy), kgo.ConsumeResetOffset(reset), kgo.FetchMaxWait(100 * time.Millisecond),
-		kgo.HeartbeatInterval(500 * time.Millisecond),
-	}
+		kgo.Balancers(strategy), kgo.ConsumeResetOffset(reset), kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.HeartbeatInterval(500*time.Millisecond))
 	if options.Session > 0 {
 		settings = append(settings, kgo.SessionTimeout(options.Session))
 	}

@@ -25,13 +25,12 @@ var acks = map[string]kgo.Acks{"0": kgo.NoAck(), "1": kgo.LeaderAck(), "": kgo.A
 
 // Producer is client.Client's. franz-go is idempotent unless told otherwise.
 func (c *Client) Producer(topic string, options client.ProducerOptions) (client.Producer, error) {
-	settings := []kgo.Opt{
-		kgo.SeedBrokers(c.bootstrap), kgo.MetadataMinAge(metadataAge), kgo.UnknownTopicRetries(20),
+	settings := append(settings(c.bootstrap),
+		kgo.UnknownTopicRetries(20),
 		kgo.DefaultProduceTopic(topic), kgo.RequiredAcks(acks[options.Acks]),
-		kgo.ProducerBatchCompression(codecs[options.Codec]), kgo.ProducerLinger(5 * time.Millisecond),
+		kgo.ProducerBatchCompression(codecs[options.Codec]), kgo.ProducerLinger(5*time.Millisecond),
 		// What a topic takes is the broker's to say.
-		kgo.ProducerBatchMaxBytes(1_048_588),
-	}
+		kgo.ProducerBatchMaxBytes(1_048_588))
 	if !options.ByKey {
 		settings = append(settings, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	}

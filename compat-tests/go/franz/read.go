@@ -23,11 +23,9 @@ func (c *Client) Reader(topic string, starts map[int32]int64, options client.Rea
 	for partition, start := range starts {
 		offsets[partition] = kgo.NewOffset().At(start)
 	}
-	settings := []kgo.Opt{
-		kgo.SeedBrokers(c.bootstrap), kgo.MetadataMinAge(metadataAge),
+	settings := append(settings(c.bootstrap),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: offsets}),
-		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(100 * time.Millisecond),
-	}
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(100*time.Millisecond))
 	if options.MinBytes > 0 {
 		settings = append(settings, kgo.FetchMinBytes(int32(options.MinBytes)))
 	}

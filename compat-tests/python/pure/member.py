@@ -32,7 +32,7 @@ class LocalMember(ThreadMember):
         try:
             committed = True
             while self._running:
-                messages = consumer.poll(100)
+                messages = self._poll(consumer)
                 if messages or not committed:
                     committed = self._commit(consumer)
                 # Not under the lock: aiokafka's loop, which answers, takes it when partitions are revoked.
@@ -42,6 +42,16 @@ class LocalMember(ThreadMember):
                     self._assigned = assigned
         finally:
             consumer.close()
+
+    def _poll(self, consumer) -> list:
+        """What came. Where the broker restarts, what the client says may be tried again is tried again."""
+        try:
+            return consumer.poll(100)
+        except self._client.error as problem:
+            if not (WITH_RESTARTS and problem.retriable):
+                raise
+            time.sleep(0.1)
+            return []
 
     def _commit(self, consumer) -> bool:
         """Whether it could. Where the broker restarts it may not, and tries again after the next poll."""

@@ -1,6 +1,7 @@
 """A broker that restarts while it is used."""
 
 import threading
+import time
 
 from common import restart
 from common.checks import PATIENCE_SECONDS, Checks, true
@@ -52,7 +53,13 @@ class Reader:
             consumer.assign(parts)
             consumer.seek_to_beginning(parts)
             while self._running:
-                messages = consumer.poll(100)
+                try:
+                    messages = consumer.poll(100)
+                except bench.client.error as problem:
+                    if not problem.retriable:
+                        raise
+                    time.sleep(0.1)
+                    continue
                 with self._lock:
                     self._lines += [text_of(message) for message in messages]
             consumer.close()

@@ -90,13 +90,19 @@ async fn a_frame_of_a_client_that_does_not_read_is_late() {
     };
     let fixture = start(limits, ConnectionQuotas::default()).await;
     let mut client = fixture.connect().await;
+    let mut sent = 0;
     for i in 0..30 {
-        client
-            .send(&frame_of(0, 3, i, &[&b"L"[..], &vec![0; 1 << 20]].concat()))
-            .await;
+        let large = frame_of(0, 3, i, &[&b"L"[..], &vec![0; 1 << 20]].concat());
+        client.send(&large).await;
+        sent += large.len();
     }
     client.send(&frame_of(0, 3, 99, &vec![b'x'; 300_000])[..100_000]).await;
-    fixture.until(|fixture| fixture.called() == 30).await;
+    sent += 100_000;
+    // The last frame has to have begun: once answers wait nothing more is read.
+    let bytes_in = |fixture: &Fixture| fixture.metrics.network.bytes_in.get();
+    fixture
+        .until(|fixture| fixture.called() == 30 && bytes_in(fixture) == sent as u64)
+        .await;
     // Answers that nobody reads.
     fixture.service.gate.add_permits(30);
     fixture.until(|fixture| fixture.server.connections() == 0).await;
