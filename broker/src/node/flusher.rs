@@ -8,16 +8,15 @@
 
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use consensus::{Durability, ReplicaFlush};
-use storage::disk::Disk;
 use storage::journal::{Journal, JournalError, JournalPosition};
 use storage::log::{CheckpointFiles, LogError, LogFlush};
 
-use super::flush_queue::{FlushQueue, Urgency};
+use super::Node;
+use super::flush_queue::Urgency;
 use super::metadata_log;
 use super::partition::Partition;
 
@@ -74,25 +73,38 @@ impl FlushPass {
     }
 
     /// Syncs it.
-    pub(super) fn sync(&mut self, disk: &dyn Disk, journal: &Journal, counters: &FlushCounters) {
-        let journal_result = sync_journal(&self.flushes, journal, counters);
-        let synced_all = sync_filesystem(&self.flushes, disk, counters);
-        let names_in_doubt = counters.filesystem_failures.load(Ordering::Acquire) != self.filesystem_failures;
-        for (partition, flush, result) in &mut self.flushes {
-            let Some(flush) = flush else { continue };
-            *result = match &journal_result {
-                Err(error) => Err(poisoned_by(error)),
-                Ok(()) if names_in_doubt && flush.log.as_ref().is_some_and(LogFlush::covers_names) => Err(names_lost()),
-                Ok(()) if synced_all => flush.log.as_ref().map_or(Ok(()), LogFlush::check_sound),
-                Ok(()) => sync_log(partition, flush, counters),
-            };
+    pub(super) fn sync(&mut self, node: &Node) {
+        let counters = &node.counters;
+        let journal_result = sync_journal(&self.flushes, &node.journal, counters);
+        let synced_all = sync_filesystem(&self.flushes, node);
+        match journal_result {
+            Err(error) => self.set_results(|_| Err(poisoned_by(&error))),
+            Ok(()) if synced_all => self.set_results(|flush| flush.log.as_ref().map_or(Ok(()), LogFlush::check_sound)),
+            Ok(()) => sync_logs(&mut self.flushes, node),
+        }
+        let covers_names = |flush: &ReplicaFlush| flush.log.as_ref().is_some_and(LogFlush::covers_names);
+        let mut flushes = self.flushes.iter().filter_map(|(_, flush, _)| flush.as_ref());
+        if !synced_all && flushes.any(covers_names) && node.whole_sync.failures(counters) != self.filesystem_failures {
+            for (_, flush, result) in &mut self.flushes {
+                if result.is_ok() && flush.as_ref().is_some_and(covers_names) {
+                    *result = Err(names_lost());
+                }
+            }
+        }
+    }
+
+    fn set_results(&mut self, result_of: impl Fn(&ReplicaFlush) -> Result<(), LogError>) {
+        for (_, flush, result) in &mut self.flushes {
+            if let Some(flush) = flush {
+                *result = result_of(flush);
+            }
         }
     }
 
     /// Tells every partition, writes the checkpoints that were due, and queues again the partitions that were written to
     /// meanwhile. Returns the partitions that were in the pass. The metadata comes last: it may have thousands of partitions
     /// opened before it returns.
-    pub(super) fn end(self, disk: &dyn Disk, queue: &FlushQueue, counters: &FlushCounters) -> Vec<Arc<Partition>> {
+    pub(super) fn end(self, node: &Node) -> Vec<Arc<Partition>> {
         let mut flushed = Vec::with_capacity(self.flushes.len());
         let is_data = |taken: &Taken| &*taken.0.topic != metadata_log::TOPIC;
         let (data, metadata): (Vec<Taken>, Vec<Taken>) = self.flushes.into_iter().partition(is_data);
@@ -104,13 +116,13 @@ impl FlushPass {
                     partition.flushed(flush, result.as_ref().copied());
                 }
             }
-            write_checkpoints(&flushes, disk, counters);
+            write_checkpoints(&flushes, node);
             for (partition, _, _) in flushes {
                 partition.queued.store(false, Ordering::SeqCst);
                 if partition.wants_another_flush() {
                     match looks_next {
-                        true => queue.push_again(&partition),
-                        false => queue.push(&partition, Urgency::Later),
+                        true => node.queue.push_again(&partition),
+                        false => node.queue.push(&partition, Urgency::Later),
                     }
                 }
                 flushed.push(partition);
@@ -122,7 +134,7 @@ impl FlushPass {
 
 /// Writes the small files that speak of what is durable now. One filesystem sync does for many what each would need two
 /// syncs for: an orderly stop writes them for every partition.
-fn write_checkpoints(flushes: &[Taken], disk: &dyn Disk, counters: &FlushCounters) {
+fn write_checkpoints(flushes: &[Taken], node: &Node) {
     let durable = flushes.iter().filter(|(_, _, result)| result.is_ok());
     let logs: Vec<&LogFlush> = durable
         .filter_map(|(_, flush, _)| flush.as_ref()?.log.as_ref())
@@ -137,12 +149,16 @@ fn write_checkpoints(flushes: &[Taken], disk: &dyn Disk, counters: &FlushCounter
         }
         return;
     };
-    let contents_synced = sync_whole(disk, first.dir(), counters);
+    let sync_whole = || {
+        node.whole_sync
+            .run(&node.counters, || node.disk.sync_filesystem(first.dir()))
+    };
+    let contents_synced = sync_whole();
     let renamed: Vec<_> = checkpoints
         .into_iter()
         .filter(|checkpoint| (contents_synced || checkpoint.sync()) && checkpoint.rename())
         .collect();
-    let names_synced = sync_whole(disk, first.dir(), counters);
+    let names_synced = sync_whole();
     for checkpoint in renamed {
         if names_synced {
             checkpoint.tidy();
@@ -183,7 +199,7 @@ pub(super) fn or_abort(flush: impl FnOnce()) {
 
 /// Syncs the whole filesystem where that is cheaper and most of what is dirty is to be durable at once; whether it did.
 /// An error names no file: then each file is synced for itself, and the one that has it fails.
-fn sync_filesystem(flushes: &[Taken], disk: &dyn Disk, counters: &FlushCounters) -> bool {
+fn sync_filesystem(flushes: &[Taken], node: &Node) -> bool {
     let logs = || {
         flushes
             .iter()
@@ -201,37 +217,32 @@ fn sync_filesystem(flushes: &[Taken], disk: &dyn Disk, counters: &FlushCounters)
     if durable * 2 < files {
         return false;
     }
-    sync_whole(disk, log.dir(), counters)
+    node.whole_sync
+        .run(&node.counters, || node.disk.sync_filesystem(log.dir()))
 }
 
-/// Syncs the filesystem, unless that has failed once: it told of an error in files that nobody may have synced since, and
-/// would not tell of it again. Each file tells for itself.
-pub(super) fn sync_whole(disk: &dyn Disk, dir: &Path, counters: &FlushCounters) -> bool {
-    if counters.filesystem_failures.load(Ordering::Acquire) > 0 {
-        return false;
-    }
-    counters.filesystem_syncs.fetch_add(1, Ordering::Relaxed);
-    match disk.sync_filesystem(dir) {
-        Ok(()) => true,
-        Err(error) => {
-            counters.failures.fetch_add(1, Ordering::Relaxed);
-            counters.filesystem_failures.fetch_add(1, Ordering::Release);
-            tracing::error!(%error, "syncfs failed: syncing file by file");
-            false
+/// Syncs each log for itself.
+fn sync_logs(flushes: &mut [Taken], node: &Node) {
+    flushes.iter_mut().for_each(sync_log);
+    for (partition, flush, result) in flushes {
+        let Some(log) = flush.as_ref().and_then(|flush| flush.log.as_ref()) else {
+            continue;
+        };
+        node.counters.syncs.fetch_add(log.count() as u64, Ordering::Relaxed);
+        if let Err(error) = result
+            && !partition.is_closed()
+        {
+            node.counters.failures.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(%error, "a sync failed");
         }
     }
 }
 
-fn sync_log(partition: &Partition, flush: &ReplicaFlush, counters: &FlushCounters) -> Result<(), LogError> {
-    let Some(log) = &flush.log else { return Ok(()) };
-    counters.syncs.fetch_add(log.count() as u64, Ordering::Relaxed);
-    log.sync().inspect_err(|error| {
-        if partition.is_closed() {
-            return;
-        }
-        counters.failures.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(%error, "a sync failed");
-    })
+/// Syncs the log in a pass, if it has one.
+fn sync_log((_, flush, result): &mut Taken) {
+    if let Some(log) = flush.as_ref().and_then(|flush| flush.log.as_ref()) {
+        *result = log.sync();
+    }
 }
 
 fn poisoned_by(error: &JournalError) -> LogError {

@@ -21,6 +21,7 @@ mod sync_topics;
 pub mod topic_id;
 mod topics;
 mod waiters;
+mod whole_sync;
 
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,7 @@ use crate::controller::decide::Decision;
 use crate::controller::image::{Image, Overrides};
 use housekeeping::Housekeeping;
 use metadata_log::Appended;
+use whole_sync::WholeSync;
 
 /// What the configuration means for a topic's partitions.
 pub trait TopicSettings: Send + Sync {
@@ -96,6 +98,7 @@ pub struct Node {
     journal: Arc<Journal>,
     queue: Arc<FlushQueue>,
     counters: FlushCounters,
+    whole_sync: WholeSync,
     topics: TopicMap,
     metadata: Arc<Partition>,
     /// The committed image.
@@ -314,14 +317,14 @@ impl Node {
     /// The second part: syncs it.
     pub fn sync_flush(&self, pass: &mut FlushPass) {
         let failures = self.filesystem_failures();
-        pass.sync(&*self.disk, &self.journal, &self.counters);
+        pass.sync(self);
         self.doubt_names_after(failures);
     }
 
     /// The last part: what was synced counts from now on.
     pub fn end_flush(&self, pass: FlushPass) {
         let failures = self.filesystem_failures();
-        let flushed = pass.end(&*self.disk, &self.queue, &self.counters);
+        let flushed = pass.end(self);
         self.doubt_names_after(failures);
         self.housekeeping.lock().mark_later(flushed);
     }

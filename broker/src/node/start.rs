@@ -26,6 +26,7 @@ use super::partition::{Partition, PartitionSettings};
 use super::scrub::ScrubCounters;
 use super::sync_topics::ApplyMetadata;
 use super::topics::TopicMap;
+use super::whole_sync::WholeSync;
 use super::{Clock, Node, TopicSettings};
 use crate::controller::image::Image;
 use crate::controller::record::Record;
@@ -130,6 +131,7 @@ impl OpenNode {
             journal,
             queue,
             counters: FlushCounters::default(),
+            whole_sync: WholeSync::default(),
             topics: TopicMap::default(),
             metadata,
             image: ArcSwap::from_pointee(image.clone()),

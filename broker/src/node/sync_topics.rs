@@ -1,6 +1,7 @@
 //! Makes this node's partitions those that the committed metadata says: opens, closes, removes, configures.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,7 +10,6 @@ use storage::log::{LogFiles, StopKind};
 
 use super::Node;
 use super::flush_queue::Urgency;
-use super::flusher::sync_whole;
 use super::metadata_log::{MetadataError, replay};
 use super::open::OpenPartition;
 use super::partition::{HighWatermarkObserver, Partition, PartitionSettings};
@@ -148,8 +148,11 @@ impl Node {
                 return Ok(false);
             }
         }
-        let synced = self.disk.sync_filesystem(&self.data_dir);
-        synced.map(|()| true).map_err(StartError::Sync)
+        match self.disk.sync_filesystem(&self.data_dir) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(false),
+            Err(error) => Err(StartError::Sync(error)),
+        }
     }
 
     /// The partitions of the image that have a replica on this node: topic, index, voters.
@@ -215,7 +218,8 @@ impl Node {
     /// Lets the files of new partitions be closed. Their flushes sync them all the same, and see what failed here.
     fn sync_opened(&self, opened: &[Arc<Partition>]) {
         let failures = self.filesystem_failures();
-        sync_whole(&*self.disk, &self.data_dir, &self.counters);
+        self.whole_sync
+            .run(&self.counters, || self.disk.sync_filesystem(&self.data_dir));
         if self.filesystem_failures() != failures {
             opened.iter().for_each(|partition| partition.doubt_names());
             self.doubt_names_after(failures);

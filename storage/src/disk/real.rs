@@ -8,14 +8,14 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::ffi::CStr;
 use std::fs;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
@@ -23,6 +23,7 @@ use rustix::fs::{Advice, AtFlags, Mode, OFlags, StatxFlags};
 use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
 
 use super::descriptors::{DescriptorGuard, Descriptors, Slot};
+use super::filesystem::{self, Filesystem};
 use super::names::Names;
 use super::{Disk, DiskFile, Entry, Map};
 
@@ -37,8 +38,6 @@ const DIRECT_CHUNK: usize = 1 << 20;
 const MAX_SLICES: usize = 1024;
 /// Asks `statx` for an id that no other mount of this boot has (`STATX_MNT_ID_UNIQUE`).
 const UNIQUE_MOUNT_ID: StatxFlags = StatxFlags::from_bits_retain(0x4000);
-/// What `statfs` calls a tmpfs.
-const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
 /// An attribute that no file has.
 const NO_ATTRIBUTE: &CStr = c"user.weir.none";
 /// How far apart [`DiskFile::is_resident`] looks. Pages come in by read-ahead and leave by runs; 64 KiB is half of the
@@ -61,9 +60,12 @@ struct Shared {
     boot_id_path: PathBuf,
     /// How files are opened.
     access: OFlags,
-    /// One descriptor per filesystem for `syncfs`, kept open: a failed write-back is only told to a descriptor that was
-    /// there when it failed.
-    filesystems: Mutex<BTreeMap<u64, Arc<OwnedFd>>>,
+    /// Those of directories, by device.
+    filesystems: Mutex<BTreeMap<u64, Arc<Filesystem>>>,
+    /// The device of the first file or directory.
+    device: OnceLock<u64>,
+    /// There is another one (partitions behind links, or mounted apart): no sync of one filesystem syncs all.
+    is_spread: AtomicBool,
 }
 
 impl RealDisk {
@@ -91,6 +93,8 @@ impl RealDisk {
                 boot_id_path,
                 access,
                 filesystems: Mutex::default(),
+                device: OnceLock::new(),
+                is_spread: AtomicBool::new(false),
             }),
         }
     }
@@ -114,6 +118,7 @@ impl RealDisk {
                 format!("{} is not a file", path.display()),
             ));
         }
+        self.note_device(stat.st_dev);
         let slot = Arc::new(Slot::new(
             self.shared.next_id.fetch_add(1, Ordering::Relaxed),
             stat.st_dev,
@@ -128,18 +133,23 @@ impl RealDisk {
         }))
     }
 
-    /// The descriptor to call `syncfs` on, and its device.
-    fn filesystem(&self, dir: &Path) -> io::Result<(u64, Arc<OwnedFd>)> {
+    /// The filesystem that holds `dir`, and its device. From here on `syncfs` learns of failed write-backs there.
+    fn filesystem(&self, dir: &Path) -> io::Result<(u64, Arc<Filesystem>)> {
         let descriptor = self.shared.descriptors.make_room_for(|| open_dir(dir))?;
         let device = rustix::fs::fstat(&descriptor)?.st_dev;
+        self.note_device(device);
         let mut filesystems = self.shared.filesystems.lock();
-        Ok((
-            device,
-            filesystems
-                .entry(device)
-                .or_insert_with(|| Arc::new(descriptor))
-                .clone(),
-        ))
+        let filesystem = match filesystems.entry(device) {
+            btree_map::Entry::Occupied(known) => known.into_mut(),
+            btree_map::Entry::Vacant(new) => new.insert(Arc::new(Filesystem::of(descriptor)?)),
+        };
+        Ok((device, filesystem.clone()))
+    }
+
+    fn note_device(&self, device: u64) {
+        if *self.shared.device.get_or_init(|| device) != device {
+            self.shared.is_spread.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -213,11 +223,17 @@ impl Disk for RealDisk {
     }
 
     fn sync_filesystem(&self, dir: &Path) -> io::Result<()> {
-        let (device, descriptor) = self.filesystem(dir)?;
+        let (device, filesystem) = self.filesystem(dir)?;
+        if self.shared.is_spread.load(Ordering::Acquire) {
+            return Err(unsupported("the data lies on several filesystems"));
+        }
+        if !filesystem.is_synced_whole() {
+            return Err(unsupported("this filesystem is not known to be synced as a whole"));
+        }
         let dirty = self.shared.descriptors.dirty_on(device);
         let covered: Vec<u64> = dirty.iter().map(|slot| slot.begin_sync()).collect();
-        match retry_on_intr(|| rustix::fs::syncfs(&*descriptor)).and_then(|()| still_takes_changes(descriptor.as_fd()))
-        {
+        let descriptor = filesystem.as_fd();
+        match retry_on_intr(|| rustix::fs::syncfs(descriptor)).and_then(|()| still_takes_changes(descriptor)) {
             Ok(()) => {
                 for (slot, covered) in dirty.iter().zip(covered) {
                     slot.synced_with_filesystem(covered);
@@ -271,7 +287,7 @@ struct RealFile {
 
 impl RealFile {
     fn is_memory(&self, descriptor: BorrowedFd<'_>) -> io::Result<bool> {
-        let is_memory = rustix::fs::fstatfs(descriptor)?.f_type == TMPFS_MAGIC;
+        let is_memory = filesystem::is_memory(descriptor)?;
         Ok(*self.is_memory.get_or_init(|| is_memory))
     }
 
@@ -478,6 +494,10 @@ fn borrow(guard: &DescriptorGuard) -> BorrowedFd<'_> {
         .as_ref()
         .expect("a guard is made only of an open descriptor")
         .as_fd()
+}
+
+fn unsupported(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, reason)
 }
 
 fn is_unsupported(error: &io::Error) -> bool {

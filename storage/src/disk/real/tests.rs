@@ -215,6 +215,26 @@ fn what_is_on_a_filesystem_in_memory_is_resident() {
 }
 
 #[test]
+fn a_filesystem_is_synced_whole_only_where_that_is_all() {
+    let (dir, memory) = (
+        tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap(),
+        tempfile::tempdir_in("/dev/shm").unwrap(),
+    );
+    let whole = |disk: &RealDisk, dir: &Path| disk.sync_filesystem(dir).map_err(|error| error.kind());
+    let disk = RealDisk::new(4);
+    assert_eq!(whole(&disk, memory.path()), Ok(()));
+    // A partition's directory that is a link to another filesystem.
+    std::os::unix::fs::symlink(dir.path(), memory.path().join("t-0")).unwrap();
+    create_synced(&disk, &memory.path().join("t-0/a"), b"1");
+    assert_eq!(whole(&disk, memory.path()), Err(io::ErrorKind::Unsupported));
+    // Its answer to `syncfs` means nothing.
+    assert_eq!(
+        whole(&RealDisk::new(4), Path::new("/proc")),
+        Err(io::ErrorKind::Unsupported)
+    );
+}
+
+#[test]
 fn a_direct_read_sees_the_device() {
     let dir = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
     let shared = RealDisk::new(4);
