@@ -69,6 +69,8 @@ impl World {
         let disk = SimulatedDisk::new(seed ^ 0x5eed);
         disk.record_trace();
         let mut random = Random::new(seed);
+        // Some disks are of a kind where each file is synced for itself.
+        disk.set_synced_whole(random.percent(75));
         let reserve_bytes = match random.percent(30) {
             true => random.between(20_000, 40_000),
             false => 0,

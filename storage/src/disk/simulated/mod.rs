@@ -134,6 +134,11 @@ impl SimulatedDisk {
         self.state.lock().failed_sync_keeps = keep;
     }
 
+    /// Whether the filesystem can be synced as a whole: at first it can.
+    pub fn set_synced_whole(&self, is_synced_whole: bool) {
+        self.state.lock().is_synced_whole = is_synced_whole;
+    }
+
     /// Stops the machine in the middle of the operation that makes [`SimulatedDisk::operations`] equal to `operation`: it
     /// and all later ones answer an error, until [`SimulatedDisk::crash`] or [`SimulatedDisk::kill`].
     pub fn halt_at(&self, operation: u64) {

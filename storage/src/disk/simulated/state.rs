@@ -25,6 +25,7 @@ pub(super) struct State {
     pub(super) generation: u64,
     pub(super) capacity: Option<u64>,
     pub(super) failed_sync_keeps: Keep,
+    pub(super) is_synced_whole: bool,
     pub(super) operations: u64,
     pub(super) halt_at: Option<u64>,
     pub(super) last_write: Option<(NodeId, LastWrite)>,
@@ -42,6 +43,7 @@ impl State {
             generation: 0,
             capacity: None,
             failed_sync_keeps: Keep::Random,
+            is_synced_whole: true,
             operations: 0,
             halt_at: None,
             last_write: None,
@@ -129,6 +131,9 @@ impl State {
     }
 
     pub(super) fn sync_filesystem(&mut self, path: &Path) -> io::Result<()> {
+        if !self.is_synced_whole {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         if !self.strikes(Fault::SyncFilesystemError, path) {
             self.names.contents().for_each(Content::sync);
             return self.names.sync_all();
