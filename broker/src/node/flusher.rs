@@ -40,7 +40,7 @@ pub struct FlushCounters {
 }
 
 /// What one partition has in a pass, and how its sync ended.
-type Taken = (Arc<Partition>, Option<ReplicaFlush>, Result<(), LogError>);
+pub(super) type Taken = (Arc<Partition>, Option<ReplicaFlush>, Result<(), LogError>);
 
 /// One pass on its way: taken, then synced, then told. Appends go on at any time in between.
 pub struct FlushPass {
@@ -221,9 +221,17 @@ fn sync_filesystem(flushes: &[Taken], node: &Node) -> bool {
         .run(&node.counters, || node.disk.sync_filesystem(log.dir()))
 }
 
-/// Syncs each log for itself.
-fn sync_logs(flushes: &mut [Taken], node: &Node) {
-    flushes.iter_mut().for_each(sync_log);
+/// Syncs each log for itself, on the disk's own threads where there are any and several logs.
+fn sync_logs(flushes: &mut Vec<Taken>, node: &Node) {
+    let has_log = |taken: &Taken| taken.1.as_ref().is_some_and(|flush| flush.log.is_some());
+    match node.syncing.get() {
+        Some(syncing) if flushes.iter().filter(|taken| has_log(taken)).nth(1).is_some() => {
+            let (logs, others) = std::mem::take(flushes).into_iter().partition(has_log);
+            *flushes = syncing.run(logs);
+            flushes.extend::<Vec<Taken>>(others);
+        }
+        _ => flushes.iter_mut().for_each(sync_log),
+    }
     for (partition, flush, result) in flushes {
         let Some(log) = flush.as_ref().and_then(|flush| flush.log.as_ref()) else {
             continue;
@@ -239,7 +247,7 @@ fn sync_logs(flushes: &mut [Taken], node: &Node) {
 }
 
 /// Syncs the log in a pass, if it has one.
-fn sync_log((_, flush, result): &mut Taken) {
+pub(super) fn sync_log((_, flush, result): &mut Taken) {
     if let Some(log) = flush.as_ref().and_then(|flush| flush.log.as_ref()) {
         *result = log.sync();
     }

@@ -15,6 +15,7 @@ mod metadata_log;
 mod open;
 mod partition;
 mod scrub;
+mod side_by_side;
 mod start;
 mod strays;
 mod sync_topics;
@@ -64,6 +65,7 @@ use crate::controller::decide::Decision;
 use crate::controller::image::{Image, Overrides};
 use housekeeping::Housekeeping;
 use metadata_log::Appended;
+use side_by_side::SideBySide;
 use whole_sync::WholeSync;
 
 /// What the configuration means for a topic's partitions.
@@ -98,6 +100,8 @@ pub struct Node {
     journal: Arc<Journal>,
     queue: Arc<FlushQueue>,
     counters: FlushCounters,
+    /// Set where the flusher has threads of its own.
+    syncing: OnceLock<SideBySide<flusher::Taken>>,
     whole_sync: WholeSync,
     topics: TopicMap,
     metadata: Arc<Partition>,
@@ -281,6 +285,7 @@ impl Node {
 
     /// The flusher's thread: passes until [`Node::stop`].
     pub fn run_flusher(&self) {
+        self.syncing.get_or_init(|| SideBySide::new(flusher::sync_log));
         flusher::or_abort(|| {
             while let Some(batch) = self.queue.wait() {
                 let has_synced = self.flush(batch, false);

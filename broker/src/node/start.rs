@@ -131,6 +131,7 @@ impl OpenNode {
             journal,
             queue,
             counters: FlushCounters::default(),
+            syncing: OnceLock::new(),
             whole_sync: WholeSync::default(),
             topics: TopicMap::default(),
             metadata,
