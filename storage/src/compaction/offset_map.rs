@@ -1,6 +1,7 @@
 //! The latest offset of each key, by the key's hash.
 //!
-//! Invariant: memory is what was asked for at the start, and no key is kept. Keys are told apart by 128 bits of a hash under
+//! Invariant: memory never passes what was asked for at the start, and no key is kept. It grows with the keys that there are,
+//! of which only a bound is known before: a table as large as that would miss the processor's caches for nothing. Keys are told apart by 128 bits of a hash under
 //! a secret key, so nobody can find two that collide; by chance two of a billion do so once in some 10²⁰ rounds.
 
 use siphasher::sip128::SipHasher13;
@@ -14,14 +15,29 @@ const EASY_LOAD: (usize, usize) = (2, 3);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyHash([u64; 2]);
 
-/// A hash table with open addressing and a fixed number of slots.
+/// Parts of a table that can grow: while one of them is copied, little is there twice.
+const PARTS: usize = 256;
+/// The slots that a part begins with.
+const FIRST_SLOTS: usize = 64;
+
+/// Hash, hash, offset. A hash of zeroes marks a free slot.
+type Slot = [u64; 3];
+
+/// A hash table with open addressing, in parts by the hash's first word; the second one is for the place in the part.
 #[derive(Debug)]
 pub struct OffsetMap {
-    /// Hash, hash, offset. A hash of zeroes marks a free slot.
-    slots: Vec<[u64; 3]>,
+    parts: Vec<Part>,
+    /// To this many slots a part grows.
+    most_of_part: usize,
     used: usize,
     max_used: usize,
     hasher: SipHasher13,
+}
+
+#[derive(Debug)]
+struct Part {
+    slots: Vec<Slot>,
+    used: usize,
 }
 
 impl OffsetMap {
@@ -33,11 +49,14 @@ impl OffsetMap {
         let easy = usize::try_from(keys).unwrap_or(usize::MAX).saturating_mul(of) / part;
         let slots = easy.saturating_add(2).min(most);
         let max_used = (slots as f64 * load_factor.clamp(0.0, 1.0)) as usize;
+        let (parts, first) = match slots / PARTS > FIRST_SLOTS {
+            true => (PARTS, FIRST_SLOTS),
+            false => (1, slots),
+        };
         OffsetMap {
-            // Zeroes: the system gives the memory page by page, as it is touched.
-            slots: vec![[0; 3]; slots],
+            parts: (0..parts).map(|_| Part::new(first)).collect(),
+            most_of_part: slots / parts,
             used: 0,
-            // One slot stays free, for a look-up to end at.
             max_used: max_used.clamp(1, slots - 1),
             hasher: SipHasher13::new_with_keys(secret.0, secret.1),
         }
@@ -57,32 +76,39 @@ impl OffsetMap {
     /// at once, where they would come one after the other. The answer means nothing.
     #[inline]
     pub fn bring_near(&self, keys: impl Iterator<Item = KeyHash>) -> u64 {
-        keys.map(|key| self.slots[self.place(key)][2])
-            .fold(0, |sum, offset| sum ^ offset)
+        keys.map(|key| {
+            let slots = &self.parts[self.part_of(key)].slots;
+            slots[place(slots, key)][2]
+        })
+        .fold(0, |sum, offset| sum ^ offset)
     }
 
     /// Notes that the record of a key at `offset` is later than all before. False where there is no room for another key.
     #[inline]
     pub fn insert(&mut self, key: KeyHash, offset: i64) -> bool {
-        let place = self.find(key);
-        let KeyHash(hash) = key;
-        let slot = &mut self.slots[place];
-        if slot[..2] == [0, 0] {
-            if self.used == self.max_used {
-                return false;
-            }
-            self.used += 1;
-            [slot[0], slot[1]] = hash;
+        let index = self.part_of(key);
+        let part = &mut self.parts[index];
+        let place = part.find(key);
+        let slot = &mut part.slots[place];
+        if !is_free(slot) {
+            slot[2] = offset as u64;
+            return true;
         }
-        slot[2] = offset as u64;
+        // One slot stays free, for a look-up to end at.
+        if self.used == self.max_used || part.used + 1 == self.most_of_part {
+            return false;
+        }
+        self.used += 1;
+        part.add(key, offset, self.most_of_part);
         true
     }
 
     /// The offset of the latest record of a key, if any was noted.
     #[inline]
     pub fn get(&self, key: KeyHash) -> Option<i64> {
-        let slot = &self.slots[self.find(key)];
-        (slot[..2] != [0, 0]).then_some(slot[2] as i64)
+        let part = &self.parts[self.part_of(key)];
+        let slot = &part.slots[part.find(key)];
+        (!is_free(slot)).then_some(slot[2] as i64)
     }
 
     /// Keys noted.
@@ -102,22 +128,30 @@ impl OffsetMap {
 
     /// Its memory in bytes.
     pub fn size(&self) -> usize {
-        self.slots.len() * BYTES_PER_KEY
+        self.parts.iter().map(|part| size_of_val(&part.slots[..])).sum()
     }
 
-    /// Where a key's slot is, unless others are there: its hash as a fraction of the table.
     #[inline]
-    fn place(&self, key: KeyHash) -> usize {
-        ((u128::from(key.0[0]) * self.slots.len() as u128) >> 64) as usize
+    fn part_of(&self, key: KeyHash) -> usize {
+        fraction(key.0[0], self.parts.len())
+    }
+}
+
+impl Part {
+    fn new(slots: usize) -> Self {
+        Part {
+            slots: vec![[0; 3]; slots],
+            used: 0,
+        }
     }
 
     /// The slot of a key, or the free one where it would go.
     #[inline]
     fn find(&self, key: KeyHash) -> usize {
-        let mut place = self.place(key);
+        let mut place = place(&self.slots, key);
         loop {
             let slot = &self.slots[place];
-            if slot[..2] == key.0 || slot[..2] == [0, 0] {
+            if slot[..2] == key.0 || is_free(slot) {
                 return place;
             }
             place += 1;
@@ -126,4 +160,42 @@ impl OffsetMap {
             }
         }
     }
+
+    /// Puts in a key that is not there.
+    fn add(&mut self, key: KeyHash, offset: i64, most: usize) {
+        let (part, of) = EASY_LOAD;
+        if (self.used + 1) * of > self.slots.len() * part && self.slots.len() < most {
+            let larger = vec![[0; 3]; (self.slots.len() * 2).min(most)];
+            for slot in std::mem::replace(&mut self.slots, larger) {
+                if !is_free(&slot) {
+                    self.put(slot);
+                }
+            }
+        }
+        let KeyHash([first, second]) = key;
+        self.put([first, second, offset as u64]);
+        self.used += 1;
+    }
+
+    fn put(&mut self, slot: Slot) {
+        let place = self.find(KeyHash([slot[0], slot[1]]));
+        self.slots[place] = slot;
+    }
+}
+
+/// Where a key's slot is, unless others are there.
+#[inline]
+fn place(slots: &[Slot], key: KeyHash) -> usize {
+    fraction(key.0[1], slots.len())
+}
+
+/// One of so many, by a hash as a fraction of them.
+#[inline]
+fn fraction(hash: u64, of: usize) -> usize {
+    ((u128::from(hash) * of as u128) >> 64) as usize
+}
+
+#[inline]
+fn is_free(slot: &Slot) -> bool {
+    slot[..2] == [0, 0]
 }

@@ -130,3 +130,29 @@ fn the_map_has_the_latest_offset_of_each_key_and_says_when_it_is_full() {
     assert_eq!(small.size(), 24 * 17, "no more than the keys need");
     assert!(small.is_empty() && small.get(small.hash(b"x")).is_none());
 }
+
+#[test]
+fn a_large_map_grows_with_its_keys_to_what_it_may_take() {
+    const SLOTS: i64 = 100_000;
+    let limit = SLOTS as usize * BYTES_PER_KEY;
+    for load_factor in [0.9, 1.0] {
+        let mut map = OffsetMap::new(u64::MAX, limit, load_factor, (3, 4));
+        assert!(map.size() < limit / 4);
+        let key = |map: &OffsetMap, number: i64| map.hash(&number.to_be_bytes());
+        let mut taken = 0;
+        // Each key twice, so that growing keeps what was noted before and what is noted after.
+        for number in 0..SLOTS {
+            if !map.insert(key(&map, number), number) || !map.insert(key(&map, number / 2), SLOTS + number) {
+                break;
+            }
+            taken = number + 1;
+            assert!(map.size() <= limit);
+        }
+        assert!(taken > SLOTS * 17 / 20, "full at {taken}");
+        for number in 0..taken {
+            let again = (number < (taken + 1) / 2).then(|| SLOTS + (2 * number + 1).min(taken - 1));
+            assert_eq!(map.get(key(&map, number)), Some(again.unwrap_or(number)), "{number}");
+        }
+        assert_eq!(map.get(key(&map, SLOTS)), None);
+    }
+}
