@@ -15,8 +15,9 @@ use parking_lot::{Condvar, Mutex};
 use super::partition::Partition;
 
 /// How long a pass may be put off while nobody waits for it. Long enough to make a pass of thousands of batches a second,
-/// short beside the time for which a machine's loss costs what was not synced.
-const LINGER: Duration = Duration::from_millis(1);
+/// short beside the time for which a machine's loss costs what was not synced. A millisecond costs a fifth more CPU (Kafka's
+/// perf tool, 1 KB, acks=1, on tmpfs: 1.16, 2.54 and 1.38 s/GB in place of 0.92, 1.72 and 1.07).
+const LINGER: Duration = Duration::from_millis(4);
 
 /// A pass that takes longer is slow: while it is under way another begins beside it. With a millisecond in its place,
 /// 4 × 32 produces of one record in flight were 72,000 a second on a disk, not 86,000.
