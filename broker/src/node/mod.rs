@@ -305,7 +305,7 @@ impl Node {
 
     /// Whether there was anything to sync.
     fn flush(&self, partitions: Vec<Arc<Partition>>, checkpoint: bool) -> bool {
-        let mut pass = FlushPass::begin(partitions, &self.counters, checkpoint);
+        let mut pass = FlushPass::begin(partitions, self, checkpoint);
         let has_work = pass.has_work();
         self.sync_flush(&mut pass);
         self.end_flush(pass);
@@ -316,7 +316,7 @@ impl Node {
     pub fn begin_flush(&self) -> Option<FlushPass> {
         self.queue
             .take()
-            .map(|partitions| FlushPass::begin(partitions, &self.counters, false))
+            .map(|partitions| FlushPass::begin(partitions, self, false))
     }
 
     /// The second part: syncs it.
@@ -340,13 +340,21 @@ impl Node {
 
     /// An error of the filesystem names nobody: if there was one since, new names that wait for another pass are in doubt.
     fn doubt_names_after(&self, failures_before: u64) {
-        if self.filesystem_failures() == failures_before {
+        let failures = self.filesystem_failures();
+        if failures == failures_before {
             return;
         }
         let topics = self.topics.load_full();
         for partition in topics.partitions().chain(std::iter::once(&self.metadata)) {
             partition.doubt_names();
         }
+        self.whole_sync.note_doubted(failures);
+    }
+
+    /// Syncs the filesystem as a whole; whether it did.
+    fn sync_whole(&self) -> bool {
+        self.whole_sync
+            .run(&self.counters, || self.disk.sync_filesystem(&self.data_dir))
     }
 
     /// Partitions that are out of service, each with the reason.

@@ -69,13 +69,18 @@ impl<T: Send + 'static> SideBySide<T> {
         let mut items = items.into_iter();
         let Some(mut item) = items.next() else { return done };
         let run = self.next_run.fetch_add(1, Ordering::Relaxed);
-        let is_shared = count > 1 && self.is_worth_it.load(Ordering::Relaxed);
-        let answers = is_shared.then(|| self.hand_out(run, items.by_ref()));
+        let mut answers = None;
+        if count > 1 && self.is_worth_it.load(Ordering::Relaxed) {
+            answers = Some(self.hand_out(run, items.by_ref()));
+        }
         let begun = Instant::now();
         (self.shared.work)(&mut item);
         let is_worth_it = begun.elapsed() > WORTH_A_THREAD;
         self.is_worth_it.store(is_worth_it, Ordering::Relaxed);
         done.push(item);
+        if is_worth_it && items.len() > 1 {
+            answers = Some(self.hand_out(run, items.by_ref()));
+        }
         // What was not handed out, and what no thread has begun.
         while let Some(mut item) = items.next().or_else(|| self.take_back(run)) {
             (self.shared.work)(&mut item);
@@ -101,7 +106,7 @@ impl<T: Send + 'static> SideBySide<T> {
         let missing = state.jobs.len().min(MAX_THREADS).saturating_sub(state.threads);
         for _ in 0..missing {
             let shared = self.shared.clone();
-            let thread = std::thread::Builder::new().name("sync".to_owned());
+            let thread = std::thread::Builder::new().name("weir-sync".to_owned());
             // Without it the work is done by those that there are.
             if thread.spawn(move || shared.serve()).is_ok() {
                 state.threads += 1;

@@ -173,6 +173,7 @@ impl Node {
     pub(super) fn open_topics(&self, image: &Image, is_filesystem_synced: bool) -> bool {
         let mut opened = Vec::new();
         let mut is_verified = true;
+        let failures = self.filesystem_failures();
         let local = self.topics.load_full();
         for (topic, index, voters) in self.held_here(image) {
             let is_open = local
@@ -204,6 +205,8 @@ impl Node {
         }
         self.topics
             .update(|topics| opened.iter().for_each(|partition| topics.insert(partition.clone())));
+        // Until here nobody else found them.
+        self.doubt_names_after(failures);
         for partition in &opened {
             if let Some(observer) = self.observer.get() {
                 observer.opened(partition);
@@ -218,8 +221,7 @@ impl Node {
     /// Lets the files of new partitions be closed. Their flushes sync them all the same, and see what failed here.
     fn sync_opened(&self, opened: &[Arc<Partition>]) {
         let failures = self.filesystem_failures();
-        self.whole_sync
-            .run(&self.counters, || self.disk.sync_filesystem(&self.data_dir));
+        self.sync_whole();
         if self.filesystem_failures() != failures {
             opened.iter().for_each(|partition| partition.doubt_names());
             self.doubt_names_after(failures);

@@ -2,6 +2,7 @@
 
 mod deleted;
 mod strays;
+mod syncs;
 
 use consensus::Append;
 

@@ -4,7 +4,7 @@
 //! though what the first one failed at is lost. So they run one at a time, and each looks first whether one has failed.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -16,16 +16,15 @@ pub(super) struct WholeSync {
     one_at_a_time: Mutex<()>,
     /// The disk cannot, and never will.
     is_unsupported: AtomicBool,
+    /// Of [`FlushCounters::filesystem_failures`] those after which all new names that wait for a flush were put in doubt.
+    doubted: AtomicU64,
 }
 
 impl WholeSync {
     /// Syncs the filesystem; whether it did. Where it cannot be, or has failed once, each file tells for itself.
     pub(super) fn run(&self, counters: &FlushCounters, sync: impl FnOnce() -> io::Result<()>) -> bool {
-        if self.is_unsupported.load(Ordering::Relaxed) {
-            return false;
-        }
         let _one_at_a_time = self.one_at_a_time.lock();
-        if counters.filesystem_failures.load(Ordering::Acquire) > 0 {
+        if self.is_unsupported.load(Ordering::Relaxed) || counters.filesystem_failures.load(Ordering::Acquire) > 0 {
             return false;
         }
         match sync() {
@@ -52,6 +51,16 @@ impl WholeSync {
     pub(super) fn failures(&self, counters: &FlushCounters) -> u64 {
         let _none_is_under_way = self.one_at_a_time.lock();
         counters.filesystem_failures.load(Ordering::Acquire)
+    }
+
+    /// After so many failures the names that no flush had taken were put in doubt.
+    pub(super) fn note_doubted(&self, failures: u64) {
+        self.doubted.fetch_max(failures, Ordering::AcqRel);
+    }
+
+    /// What a flush that is taken now has nothing to do with: names that are older than these failures are not in it.
+    pub(super) fn doubted(&self) -> u64 {
+        self.doubted.load(Ordering::Acquire)
     }
 }
 

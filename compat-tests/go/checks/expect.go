@@ -11,6 +11,9 @@ import (
 // Patience is how long a check waits for something that must come; generous, as other work shares the machine.
 var Patience = patience()
 
+// WithRestarts says whether the broker restarts while the checks run.
+var WithRestarts = os.Getenv("WEIR_COMPAT_CONTROL") != ""
+
 func patience() time.Duration {
 	if seconds, err := strconv.Atoi(os.Getenv("WEIR_COMPAT_PATIENCE")); err == nil {
 		return time.Duration(seconds) * time.Second

@@ -18,10 +18,14 @@ import (
 // metadataAge is how soon a client asks again where a partition is; by default it waits five seconds.
 const metadataAge = 100 * time.Millisecond
 
-// settings are those of every client. A broker that closes a connection before its first answer is stopping; by default
-// the library takes it for one that wants SASL and tries no more.
-func settings(bootstrap string) []kgo.Opt {
-	return []kgo.Opt{kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(metadataAge), kgo.AlwaysRetryEOF()}
+// common are the settings of every client. Where the broker restarts, one that closes a connection before its first answer is
+// stopping; by default the library takes it for one that wants SASL and tries no more.
+func common(bootstrap string) []kgo.Opt {
+	settings := []kgo.Opt{kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(metadataAge)}
+	if checks.WithRestarts {
+		settings = append(settings, kgo.AlwaysRetryEOF())
+	}
+	return settings
 }
 
 // Client is client.Client.
@@ -33,7 +37,7 @@ type Client struct {
 
 // New connects to a broker.
 func New(bootstrap string) (*Client, error) {
-	plain, err := kgo.NewClient(append(settings(bootstrap), kgo.RetryTimeout(checks.Patience))...)
+	plain, err := kgo.NewClient(append(common(bootstrap), kgo.RetryTimeout(checks.Patience))...)
 	if err != nil {
 		return nil, err
 	}

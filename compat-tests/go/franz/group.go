@@ -22,7 +22,7 @@ func (c *Client) groupOptions(options client.GroupOptions) []kgo.Opt {
 	if options.Strategy == "cooperative-sticky" {
 		strategy = kgo.CooperativeStickyBalancer()
 	}
-	settings := append(settings(c.bootstrap),
+	settings := append(common(c.bootstrap),
 		kgo.ConsumerGroup(options.Group),
 		kgo.ConsumeTopics(options.Topic),
 		kgo.Balancers(strategy), kgo.ConsumeResetOffset(reset), kgo.FetchMaxWait(100*time.Millisecond),

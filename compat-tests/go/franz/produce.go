@@ -25,7 +25,7 @@ var acks = map[string]kgo.Acks{"0": kgo.NoAck(), "1": kgo.LeaderAck(), "": kgo.A
 
 // Producer is client.Client's. franz-go is idempotent unless told otherwise.
 func (c *Client) Producer(topic string, options client.ProducerOptions) (client.Producer, error) {
-	settings := append(settings(c.bootstrap),
+	settings := append(common(c.bootstrap),
 		kgo.UnknownTopicRetries(20),
 		kgo.DefaultProduceTopic(topic), kgo.RequiredAcks(acks[options.Acks]),
 		kgo.ProducerBatchCompression(codecs[options.Codec]), kgo.ProducerLinger(5*time.Millisecond),

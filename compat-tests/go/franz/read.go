@@ -23,7 +23,7 @@ func (c *Client) Reader(topic string, starts map[int32]int64, options client.Rea
 	for partition, start := range starts {
 		offsets[partition] = kgo.NewOffset().At(start)
 	}
-	settings := append(settings(c.bootstrap),
+	settings := append(common(c.bootstrap),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: offsets}),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(100*time.Millisecond))
 	if options.MinBytes > 0 {

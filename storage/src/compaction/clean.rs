@@ -173,11 +173,6 @@ impl Clean {
         }
     }
 
-    /// The memory of its map, in bytes.
-    pub fn map_bytes(&self) -> usize {
-        self.map.size()
-    }
-
     /// The bytes that the next step puts on the disk, at most: but for one batch, which may be larger than `budget`.
     pub fn next_writes(&self, budget: u64) -> u64 {
         match &self.phase {

@@ -1,8 +1,9 @@
 //! The latest offset of each key, by the key's hash.
 //!
-//! Invariant: memory never passes what was asked for at the start, and no key is kept. It grows with the keys that there are,
-//! of which only a bound is known before: a table as large as that would miss the processor's caches for nothing. Keys are told apart by 128 bits of a hash under
-//! a secret key, so nobody can find two that collide; by chance two of a billion do so once in some 10²⁰ rounds.
+//! Invariant: memory never passes what was asked for at the start, and no key is kept. It grows with the keys that there
+//! are, of which only a bound is known before: a table as large as that would miss the processor's caches for nothing. Keys
+//! are told apart by 128 bits of a hash under a secret key, so nobody can find two that collide; by chance two of a billion
+//! do so once in some 10²⁰ rounds.
 
 use siphasher::sip128::SipHasher13;
 
@@ -10,15 +11,16 @@ use siphasher::sip128::SipHasher13;
 pub const BYTES_PER_KEY: usize = 24;
 /// Where there is memory enough, no more than this part of the slots is in use: look-ups then meet the first slots.
 const EASY_LOAD: (usize, usize) = (2, 3);
+/// Parts of a large table: while one of them grows only its keys are there twice.
+const PARTS: usize = 256;
+/// From this many slots on a table is large. With fewer a part could be full by chance long before the others.
+const LARGE: usize = 1 << 16;
+/// The slots that a part of a large table begins with.
+const FIRST_SLOTS: usize = 64;
 
 /// The hash of a key, not zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyHash([u64; 2]);
-
-/// Parts of a table that can grow: while one of them is copied, little is there twice.
-const PARTS: usize = 256;
-/// The slots that a part begins with.
-const FIRST_SLOTS: usize = 64;
 
 /// Hash, hash, offset. A hash of zeroes marks a free slot.
 type Slot = [u64; 3];
@@ -49,13 +51,14 @@ impl OffsetMap {
         let easy = usize::try_from(keys).unwrap_or(usize::MAX).saturating_mul(of) / part;
         let slots = easy.saturating_add(2).min(most);
         let max_used = (slots as f64 * load_factor.clamp(0.0, 1.0)) as usize;
-        let (parts, first) = match slots / PARTS > FIRST_SLOTS {
-            true => (PARTS, FIRST_SLOTS),
-            false => (1, slots),
+        let (parts, first_slots, most_of_part) = match slots >= LARGE {
+            // Room for one more part: the one that grows.
+            true => (PARTS, FIRST_SLOTS, slots / (PARTS + 1)),
+            false => (1, slots, slots),
         };
         OffsetMap {
-            parts: (0..parts).map(|_| Part::new(first)).collect(),
-            most_of_part: slots / parts,
+            parts: (0..parts).map(|_| Part::new(first_slots)).collect(),
+            most_of_part,
             used: 0,
             max_used: max_used.clamp(1, slots - 1),
             hasher: SipHasher13::new_with_keys(secret.0, secret.1),

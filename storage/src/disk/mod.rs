@@ -45,8 +45,9 @@ pub trait Disk: Send + Sync + fmt::Debug + 'static {
     fn remove_dir_all(&self, dir: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
-    /// Makes everything durable by one sync of the filesystem that holds `dir` (`syncfs`). An error names no file, and after
-    /// one no later success proves anything. [`io::ErrorKind::Unsupported`] where it would not be all: nothing was done then.
+    /// Makes everything durable by one sync of the filesystem that holds `dir` (`syncfs`), the directory of all data. An error
+    /// names no file, and after one no later success proves anything. [`io::ErrorKind::Unsupported`] where it would not be
+    /// all: nothing was done then.
     fn sync_filesystem(&self, dir: &Path) -> io::Result<()>;
     /// Differs when the page cache of the filesystem that holds `dir` may be another one: after every reboot
     /// (`/proc/sys/kernel/random/boot_id`), and, from Linux 6.8 on, after every mount.

@@ -14,6 +14,7 @@ use std::fs;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -163,6 +164,7 @@ impl Disk for RealDisk {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
+        self.note_device(fs::metadata(dir)?.dev());
         let mut entries = Vec::new();
         for entry in self.shared.descriptors.make_room_for(|| fs::read_dir(dir))? {
             let entry = entry?;
@@ -223,10 +225,15 @@ impl Disk for RealDisk {
     }
 
     fn sync_filesystem(&self, dir: &Path) -> io::Result<()> {
-        let (device, filesystem) = self.filesystem(dir)?;
         if self.shared.is_spread.load(Ordering::Acquire) {
             return Err(unsupported("the data lies on several filesystems"));
         }
+        // The only one. It needs no descriptor then, and an error is one of the sync.
+        let known = || {
+            let device = *self.shared.device.get()?;
+            Some((device, self.shared.filesystems.lock().get(&device)?.clone()))
+        };
+        let (device, filesystem) = known().map_or_else(|| self.filesystem(dir), Ok)?;
         if !filesystem.is_synced_whole() {
             return Err(unsupported("this filesystem is not known to be synced as a whole"));
         }

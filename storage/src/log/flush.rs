@@ -109,8 +109,8 @@ impl LogFlush {
         if let Some(checkpoint) = self.begin_checkpoint()
             && checkpoint.sync()
             && checkpoint.rename()
+            && checkpoint.sync_names()
         {
-            checkpoint.sync_names();
             checkpoint.tidy();
         }
     }
@@ -151,13 +151,15 @@ impl CheckpointFiles<'_> {
         })
     }
 
-    /// Syncs their names. A failure leaves the names of the directory in doubt: the log is poisoned.
-    pub fn sync_names(&self) {
+    /// Syncs their names; whether that went well. A failure leaves the names of the directory in doubt: the log is poisoned.
+    pub fn sync_names(&self) -> bool {
         let LogFlush { files, shared, .. } = self.flush;
-        if let Err(error) = files.disk.sync_dir(&files.dir) {
+        let synced = files.disk.sync_dir(&files.dir);
+        if let Err(error) = &synced {
             tracing::error!(dir = %files.dir.display(), %error, "a sync of the directory failed: the partition takes no writes until a restart");
             shared.poison();
         }
+        synced.is_ok()
     }
 
     /// Their names are durable: from now on they count, and what they replace is removed.

@@ -36,7 +36,7 @@ fn idle_descriptors_are_closed_and_opened_again() {
 
 #[test]
 fn a_dirty_file_stays_open_until_it_is_synced() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir_in("/dev/shm").unwrap();
     let disk = RealDisk::new(2);
     let dirty: Vec<_> = (0..5)
         .map(|n| {

@@ -134,6 +134,7 @@ impl State {
         if !self.is_synced_whole {
             return Err(io::ErrorKind::Unsupported.into());
         }
+        self.names.list(path)?;
         if !self.strikes(Fault::SyncFilesystemError, path) {
             self.names.contents().for_each(Content::sync);
             return self.names.sync_all();
