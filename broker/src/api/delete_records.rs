@@ -11,7 +11,7 @@ use std::time::Duration;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
 use kafka_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse, TopicName};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::answer_budget::check_names;
 use super::changes::timeout_of;
@@ -52,6 +52,12 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
     let deadline = Instant::now() + timeout_of(body.timeout_ms);
     let context = context.clone();
     Outcome::later(async move {
+        // What was answered with acks=1 may be named, and is not committed before it is synced.
+        for partition in found.iter().flatten() {
+            if let Some(end) = partition.uncommitted_end() {
+                let _ = timeout_at(deadline, partition.committed(end)).await;
+            }
+        }
         loop {
             let open: Vec<usize> = (0..asked.len()).filter(|place| results[*place].is_none()).collect();
             let targets: Vec<_> = open

@@ -81,9 +81,8 @@ fn unsynced(context: &Context, request: &ListOffsetsRequest) -> Vec<(Arc<Partiti
     let of_end = asked(request).filter(|(_, asked)| asked.timestamp == LATEST || needs_reading(asked));
     let partitions = of_end.filter_map(|(topic, asked)| {
         let partition = context.node.topics().partition(topic, asked.partition_index)?;
-        let end = partition.reader().end_offset();
-        let is_synced = partition.reader().high_watermark().offset >= end;
-        (!is_synced && partition.out_of_service().is_none()).then_some((Arc::as_ptr(&partition), (partition, end)))
+        let end = partition.uncommitted_end()?;
+        Some((Arc::as_ptr(&partition), (partition, end)))
     });
     let partitions: HashMap<_, _> = partitions.collect();
     partitions.into_values().collect()

@@ -121,18 +121,19 @@ impl FlushPass {
     /// meanwhile. Returns the partitions that were in the pass.
     pub(super) fn end(mut self, node: &Node) -> Vec<Arc<Partition>> {
         self.flushes.sort_by_key(Turn::of);
+        let data_ends = self.flushes.partition_point(|taken| Turn::of(taken) < Turn::Metadata);
+        let (data, metadata) = self.flushes.split_at_mut(data_ends);
         // Who does the pass looks into the queue when it is over: at once, but for the metadata.
-        let looks_next = self
-            .flushes
-            .last()
-            .is_none_or(|taken| Turn::of(taken) != Turn::Metadata);
-        for flushes in self.flushes.chunk_by_mut(|a, b| Turn::of(a) == Turn::of(b)) {
-            if !self.is_whole {
-                doubt_new_names(flushes, node, self.doubted);
-            }
-            for (partition, flush, result) in &*flushes {
-                if let Some(flush) = flush {
-                    partition.flushed(flush, result.as_ref().copied());
+        let looks_next = metadata.is_empty();
+        for flushes in [data, metadata] {
+            for flushes in flushes.chunk_by_mut(|a, b| Turn::of(a) == Turn::of(b)) {
+                if !self.is_whole {
+                    doubt_new_names(flushes, node, self.doubted);
+                }
+                for (partition, flush, result) in flushes {
+                    if let Some(flush) = flush {
+                        partition.flushed(flush, result.as_ref().copied());
+                    }
                 }
             }
             write_checkpoints(flushes, node);
@@ -182,7 +183,7 @@ fn write_checkpoints(flushes: &[Taken], node: &Node) {
     for checkpoint in renamed {
         let is_synced = names_synced || checkpoint.sync_names();
         // After a failure it is not known whether the names are durable: what the new files replace stays.
-        if is_synced && node.filesystem_failures() == failures {
+        if is_synced && (names_synced || node.whole_sync.failures(&node.counters) == failures) {
             checkpoint.tidy();
         }
     }

@@ -163,6 +163,12 @@ impl Partition {
         is_planted(Bug::AckBeforeSync) || self.reader.high_watermark().offset >= offset
     }
 
+    /// The log's end, where it is to be committed and is not yet.
+    pub fn uncommitted_end(&self) -> Option<i64> {
+        let end = self.reader().end_offset();
+        (!self.has_committed(end) && self.out_of_service().is_none()).then_some(end)
+    }
+
     /// Resolves once the high watermark has reached `offset`.
     pub fn committed(&self, offset: i64) -> oneshot::Receiver<Committed> {
         let told = self.wait(|waiters| waiters.wait_for(offset));

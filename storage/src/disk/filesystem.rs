@@ -5,46 +5,56 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::FsWord;
+use rustix::io::{Errno, retry_on_intr};
 
 /// What `statfs` calls ext4, and its elders.
 const EXT: FsWord = 0xEF53;
 /// What `statfs` calls a tmpfs.
 const TMPFS: FsWord = 0x0102_1994;
-/// Where `syncfs` leaves nothing out that `fsync` of each file and directory would sync: xfs, btrfs, f2fs, tmpfs, and ext4
-/// where it is not an elder. On others it may reach no further than this machine (FUSE, 9p, CIFS), or not tell of errors
-/// (overlay; zfs, of a pool that lost its devices).
-const SYNCED_WHOLE: [FsWord; 4] = [0x5846_5342, 0x9123_683E, 0xF2F5_2010, TMPFS];
+/// Where `syncfs` leaves nothing out that `fsync` of each file and directory would sync: ext4, xfs, btrfs, f2fs, tmpfs. On
+/// others it may reach no further than this machine (FUSE, 9p, CIFS), or not tell of errors (overlay; zfs, of a pool that
+/// lost its devices).
+const SYNCED_WHOLE: [FsWord; 5] = [EXT, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, TMPFS];
 /// The first Linux whose `syncfs` tells of pages that could not be written.
 const TELLS_OF_ERRORS: (u32, u32) = (5, 8);
+/// The first Linux whose `syncfs` tells that the device's cache could not be flushed.
+const TELLS_OF_FLUSHES: (u32, u32) = (5, 17);
 
 /// One descriptor for `syncfs`, kept open: a failed write-back is only told to a descriptor that was there when it failed.
 #[derive(Debug)]
 pub(super) struct Filesystem {
     descriptor: OwnedFd,
     is_synced_whole: bool,
+    /// `syncfs` may answer before the device's cache is flushed of all, or though that failed.
+    flushes_again: bool,
 }
 
 impl Filesystem {
-    /// The one that a descriptor's file is on.
+    /// The one that a directory is on.
     pub(super) fn of(descriptor: OwnedFd) -> io::Result<Self> {
         let kind = rustix::fs::fstatfs(&descriptor)?.f_type;
         let device = rustix::fs::fstat(&descriptor)?.st_dev;
-        let is_known = SYNCED_WHOLE.contains(&kind)
-            || (kind == EXT && {
-                let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-                let number = (rustix::fs::major(device), rustix::fs::minor(device));
-                matches!(kind_of_mount(&mounts, number), Some("ext4" | "ext3"))
-            });
-        let release = rustix::system::uname();
+        let system = rustix::system::uname();
+        let release = release_of(system.release().to_str().unwrap_or_default());
         Ok(Filesystem {
             descriptor,
-            is_synced_whole: is_known && tells_of_errors(release.release().to_str().unwrap_or_default()),
+            is_synced_whole: SYNCED_WHOLE.contains(&kind) && release >= TELLS_OF_ERRORS,
+            flushes_again: release < TELLS_OF_FLUSHES || (kind == EXT && !has_journal(device)),
         })
     }
 
-    /// Whether `syncfs` syncs all that is on it, and says so.
+    /// Whether [`Filesystem::sync`] syncs all that is on it, and says so.
     pub(super) fn is_synced_whole(&self) -> bool {
         self.is_synced_whole
+    }
+
+    /// Syncs all that is on it.
+    pub(super) fn sync(&self) -> Result<(), Errno> {
+        retry_on_intr(|| rustix::fs::syncfs(&self.descriptor))?;
+        match self.flushes_again {
+            true => retry_on_intr(|| rustix::fs::fsync(&self.descriptor)),
+            false => Ok(()),
+        }
     }
 }
 
@@ -59,19 +69,24 @@ pub(super) fn is_memory(descriptor: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(rustix::fs::fstatfs(descriptor)?.f_type == TMPFS)
 }
 
-/// The kind of the filesystem of a device, of the lines of `/proc/self/mountinfo` (`man 5 proc`).
-fn kind_of_mount(mounts: &str, (major, minor): (u32, u32)) -> Option<&str> {
-    let number = format!("{major}:{minor}");
-    let line = mounts.lines().find(|line| line.split(' ').nth(2) == Some(&number))?;
-    line.split_once(" - ")?.1.split(' ').next()
+/// Whether an ext4 has a journal, as far as the system tells. Without one `syncfs` writes directories last, and leaves them
+/// in the device's cache.
+fn has_journal(device: u64) -> bool {
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let told = || {
+        let link = fs::read_link(format!("/sys/dev/block/{major}:{minor}")).ok()?;
+        let name = link.file_name()?.to_str()?;
+        fs::read_to_string(format!("/sys/fs/ext4/{name}/journal_task")).ok()
+    };
+    told().is_some_and(|task| task.trim().parse::<u32>().is_ok())
 }
 
-/// By a release as `uname` tells it ("6.1.0-18-amd64").
-fn tells_of_errors(release: &str) -> bool {
+/// The first two numbers of a release as `uname` tells it ("6.1.0-18-amd64").
+fn release_of(release: &str) -> (u32, u32) {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
     match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= TELLS_OF_ERRORS,
-        _ => false,
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor),
+        _ => (0, 0),
     }
 }
 
@@ -80,22 +95,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_elder_of_ext4_is_told_by_its_mount() {
-        let mounts = "22 27 0:21 / /proc rw,relatime - proc proc rw\n\
-                      27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw\n\
-                      31 27 7:3 / /mnt rw - ext2 /dev/loop3 rw\n";
-        assert_eq!(kind_of_mount(mounts, (254, 0)), Some("ext4"));
-        assert_eq!(kind_of_mount(mounts, (7, 3)), Some("ext2"));
-        assert_eq!(kind_of_mount(mounts, (7, 4)), None);
+    fn releases_are_compared_by_their_numbers() {
+        assert_eq!(release_of("6.1.0-18-amd64"), (6, 1));
+        assert_eq!(release_of("5.10.0+"), (5, 10));
+        assert!(release_of("4.18.0-553.el8") < TELLS_OF_ERRORS && release_of("x") < TELLS_OF_ERRORS);
     }
 
     #[test]
-    fn old_kernels_tell_of_no_errors() {
-        assert!(
-            ["5.8.0", "6.1.0-18-amd64", "5.10.0+", "10.0"]
-                .into_iter()
-                .all(tells_of_errors)
-        );
-        assert!(!["5.7.19", "4.18.0-553.el8", "", "x"].into_iter().any(tells_of_errors));
+    fn a_device_that_is_no_ext4_has_no_journal_of_one() {
+        assert!(!has_journal(0));
     }
 }

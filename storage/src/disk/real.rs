@@ -225,22 +225,21 @@ impl Disk for RealDisk {
     }
 
     fn sync_filesystem(&self, dir: &Path) -> io::Result<()> {
-        if self.shared.is_spread.load(Ordering::Acquire) {
-            return Err(unsupported("the data lies on several filesystems"));
-        }
-        // The only one. It needs no descriptor then, and an error is one of the sync.
+        // The only one, or the answer is no. It needs no descriptor then, and an error is one of the sync.
         let known = || {
             let device = *self.shared.device.get()?;
             Some((device, self.shared.filesystems.lock().get(&device)?.clone()))
         };
         let (device, filesystem) = known().map_or_else(|| self.filesystem(dir), Ok)?;
+        if self.shared.is_spread.load(Ordering::Acquire) {
+            return Err(unsupported("the data lies on several filesystems"));
+        }
         if !filesystem.is_synced_whole() {
             return Err(unsupported("this filesystem is not known to be synced as a whole"));
         }
         let dirty = self.shared.descriptors.dirty_on(device);
         let covered: Vec<u64> = dirty.iter().map(|slot| slot.begin_sync()).collect();
-        let descriptor = filesystem.as_fd();
-        match retry_on_intr(|| rustix::fs::syncfs(descriptor)).and_then(|()| still_takes_changes(descriptor)) {
+        match filesystem.sync().and_then(|()| still_takes_changes(filesystem.as_fd())) {
             Ok(()) => {
                 for (slot, covered) in dirty.iter().zip(covered) {
                     slot.synced_with_filesystem(covered);

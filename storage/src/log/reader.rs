@@ -174,7 +174,7 @@ impl LogReader {
     }
 
     /// Whole batches from the one that holds `from` on: at most `max_bytes`, but always the first batch whole, and
-    /// nothing at or above `limit`. `None` when `from` is at the limit.
+    /// nothing at or above `limit`. `None` when `from` is at the limit, or between it and the log's end.
     pub fn read(&self, from: i64, limit: LogPosition, max_bytes: u64) -> Result<Option<Slice>, LogError> {
         let fetched = self.fetch(from, limit, max_bytes)?;
         Ok(fetched.map(|fetched| fetched.slice))
@@ -188,14 +188,14 @@ impl LogReader {
         if from >= start {
             self.check_damage(from)?;
         }
-        if from < start || from > limit.offset {
+        if from < start || from > limit.offset.max(self.end_offset()) {
             return Err(LogError::OutOfRange {
                 offset: from,
                 start,
                 end: limit.offset,
             });
         }
-        if from == limit.offset {
+        if from >= limit.offset {
             return Ok(None);
         }
         let damage = self.damage();

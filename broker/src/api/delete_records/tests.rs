@@ -64,6 +64,25 @@ async fn the_start_moves_up_to_the_high_watermark_and_never_back() {
     );
 }
 
+/// As after a produce with acks=1, whose answer comes before the sync.
+#[tokio::test]
+async fn what_is_written_and_not_committed_is_waited_for() {
+    let mut node = TestNode::start(&[]);
+    node.create_topic("t", 1, &[]).await;
+    append(&node, "t", 1).await;
+    node.stop_flusher();
+    let partition = node.context.node.topics().partition("t", 0).unwrap();
+    for _ in 0..3 {
+        node.context.node.append(&partition, &batch(b"value")).unwrap();
+    }
+    let synced = async {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        assert!(node.context.node.flush_pass());
+    };
+    let (deleted, ()) = tokio::join!(delete(&node, "t", &[(0, 3)]), synced);
+    assert_eq!(deleted, [(0, 3, 0)]);
+}
+
 #[tokio::test]
 async fn what_is_only_compacted_or_internal_is_refused() {
     let node = TestNode::start(&[]);

@@ -73,6 +73,32 @@ async fn a_partition_that_does_not_exist_does_not_end_the_wait_of_others() {
     );
 }
 
+/// As after a produce with acks=1, whose answer comes before the sync.
+#[tokio::test]
+async fn what_is_written_and_not_committed_is_waited_for() {
+    let mut node = node().await;
+    node.stop_flusher();
+    let partition = node.context.node.topics().partition("a", 0).unwrap();
+    for _ in 0..3 {
+        node.context.node.append(&partition, &batch(b"later")).unwrap();
+    }
+    let asked = [("a", 0, 3)];
+    assert_eq!(errors(&node.call(12, &fetch(&asked).with_max_wait_ms(0)).await), [0]);
+    assert_eq!(
+        errors(&node.call(12, &fetch(&[("a", 0, 5)]).with_max_wait_ms(0)).await),
+        [1]
+    );
+    let synced = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(node.context.node.flush_pass());
+    };
+    let request = fetch(&asked).with_max_wait_ms(30_000);
+    let (response, ()) = tokio::join!(node.call(12, &request), synced);
+    let (_, data) = partitions(&response)[0];
+    assert_eq!((data.error_code, data.high_watermark), (0, 4));
+    assert!(data.records.as_ref().is_some_and(|records| !records.is_empty()));
+}
+
 #[tokio::test]
 async fn data_ends_the_wait_beside_a_partition_that_does_not_exist() {
     let node = node().await;
