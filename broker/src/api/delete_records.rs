@@ -11,14 +11,14 @@ use std::time::Duration;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
 use kafka_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse, TopicName};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use super::answer_budget::check_names;
 use super::changes::timeout_of;
 use super::{Context, answer, errors};
 use crate::connection::{Outcome, Request};
 use crate::controller::topic_name::is_internal_topic;
-use crate::node::{DeleteRecordsError, Partition};
+use crate::node::{DeleteRecordsError, HIGH_WATERMARK, Partition};
 
 /// The low watermark of a partition of which nothing was deleted.
 const NO_LOW_WATERMARK: i64 = -1;
@@ -50,19 +50,22 @@ pub(super) fn handle(context: &Arc<Context>, request: Request) -> Outcome {
         return respond(&request, &asked, &results);
     }
     let deadline = Instant::now() + timeout_of(body.timeout_ms);
+    // All that was answered before: with acks=1 that comes before the high watermark.
+    let offsets: Vec<i64> = found
+        .iter()
+        .zip(&asked)
+        .map(|(found, (_, _, offset))| match found {
+            Ok(partition) if *offset == HIGH_WATERMARK => partition.reader().end_offset(),
+            _ => *offset,
+        })
+        .collect();
     let context = context.clone();
     Outcome::later(async move {
-        // What was answered with acks=1 may be named, and is not committed before it is synced.
-        for partition in found.iter().flatten() {
-            if let Some(end) = partition.uncommitted_end() {
-                let _ = timeout_at(deadline, partition.committed(end)).await;
-            }
-        }
         loop {
             let open: Vec<usize> = (0..asked.len()).filter(|place| results[*place].is_none()).collect();
             let targets: Vec<_> = open
                 .iter()
-                .filter_map(|place| Some((found[*place].as_ref().ok()?.clone(), asked[*place].2)))
+                .filter_map(|place| Some((found[*place].as_ref().ok()?.clone(), offsets[*place])))
                 .collect();
             let node = context.node.clone();
             let Ok(deleted) = tokio::task::spawn_blocking(move || node.delete_records(&targets)).await else {

@@ -309,6 +309,10 @@ impl Fetch {
         }
         let max = left.min(asked.max_bytes.max(0) as u64);
         match reader.fetch(asked.fetch_offset, limit, max) {
+            Ok(None) if asked.fetch_offset > limit.offset && partition.out_of_service().is_some() => {
+                // What was written there is never committed.
+                self.refused(partition, index, ResponseError::KafkaStorageError)
+            }
             Ok(Some(fetched)) => {
                 let Fetched {
                     slice,

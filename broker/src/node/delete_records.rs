@@ -15,7 +15,7 @@ use super::flush_queue::Urgency;
 use super::partition::Partition;
 
 /// Asks for all that is below the high watermark (`DeleteRecordsRequest.HIGH_WATERMARK`).
-const HIGH_WATERMARK: i64 = -1;
+pub(crate) const HIGH_WATERMARK: i64 = -1;
 
 /// Why no records of a partition were deleted.
 #[derive(Debug, thiserror::Error)]
@@ -23,10 +23,10 @@ pub enum DeleteRecordsError {
     /// This node does not lead the partition.
     #[error("this node does not lead the partition")]
     NotLeader,
-    /// The offset is negative, or above the high watermark; or the log takes no writes.
+    /// The offset is negative, or above the log's end; or the log takes no writes.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// What lies below the offset is not synced yet (`write.caching`). It is sent to the flusher: ask again.
+    /// What lies below the offset is not synced yet (`write.caching`), or not committed. It is sent to the flusher: ask again.
     #[error("what is to be deleted is not synced yet")]
     NotSynced,
     /// The partition is out of service, or the journal cannot be written.
@@ -67,6 +67,9 @@ impl Node {
                 offset => offset,
             };
             match replica.with_log(|log| log.plan_start(offset))? {
+                Err(LogError::OutOfRange { .. }) if (0..=replica.reader().end_offset()).contains(&offset) => {
+                    return Ok(Err(DeleteRecordsError::NotSynced));
+                }
                 Err(error) => return Ok(Err(error.into())),
                 Ok(false) => return Ok(Ok(offset)),
                 Ok(true) => {}

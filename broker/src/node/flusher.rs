@@ -180,13 +180,15 @@ fn write_checkpoints(flushes: &[Taken], node: &Node) {
         .filter(|checkpoint| (contents_synced || checkpoint.sync()) && checkpoint.rename())
         .collect();
     let names_synced = contents_synced && node.sync_whole();
-    for checkpoint in renamed {
-        let is_synced = names_synced || checkpoint.sync_names();
-        // After a failure it is not known whether the names are durable: what the new files replace stays.
-        if is_synced && (names_synced || node.whole_sync.failures(&node.counters) == failures) {
-            checkpoint.tidy();
+    let mut synced = renamed;
+    if !names_synced {
+        synced.retain(CheckpointFiles::sync_names);
+        if !synced.is_empty() && node.whole_sync.failures(&node.counters) != failures {
+            // It is not known whether the names are durable: what the new files replace stays.
+            return;
         }
     }
+    synced.into_iter().for_each(CheckpointFiles::tidy);
 }
 
 fn sync_journal(flushes: &[Taken], journal: &Journal, counters: &FlushCounters) -> Result<(), JournalError> {

@@ -15,17 +15,17 @@ const TMPFS: FsWord = 0x0102_1994;
 /// others it may reach no further than this machine (FUSE, 9p, CIFS), or not tell of errors (overlay; zfs, of a pool that
 /// lost its devices).
 const SYNCED_WHOLE: [FsWord; 5] = [EXT, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, TMPFS];
-/// The first Linux whose `syncfs` tells of pages that could not be written.
-const TELLS_OF_ERRORS: (u32, u32) = (5, 8);
-/// The first Linux whose `syncfs` tells that the device's cache could not be flushed.
-const TELLS_OF_FLUSHES: (u32, u32) = (5, 17);
+/// The first Linux whose `syncfs` tells of all errors: of pages that could not be written, and of the device's cache.
+const TELLS_OF_ERRORS: (u32, u32) = (5, 17);
+/// The first Linux whose `fsync` flushes the device's cache on an ext4 without a journal, whatever is dirty.
+const FLUSHES_ALWAYS: (u32, u32) = (6, 5);
 
 /// One descriptor for `syncfs`, kept open: a failed write-back is only told to a descriptor that was there when it failed.
 #[derive(Debug)]
 pub(super) struct Filesystem {
     descriptor: OwnedFd,
     is_synced_whole: bool,
-    /// `syncfs` may answer before the device's cache is flushed of all, or though that failed.
+    /// `syncfs` leaves something in the device's cache.
     flushes_again: bool,
 }
 
@@ -34,12 +34,14 @@ impl Filesystem {
     pub(super) fn of(descriptor: OwnedFd) -> io::Result<Self> {
         let kind = rustix::fs::fstatfs(&descriptor)?.f_type;
         let device = rustix::fs::fstat(&descriptor)?.st_dev;
+        let flushes_again = kind == EXT && !has_journal(device);
+        let oldest = if flushes_again { FLUSHES_ALWAYS } else { TELLS_OF_ERRORS };
         let system = rustix::system::uname();
         let release = release_of(system.release().to_str().unwrap_or_default());
         Ok(Filesystem {
             descriptor,
-            is_synced_whole: SYNCED_WHOLE.contains(&kind) && release >= TELLS_OF_ERRORS,
-            flushes_again: release < TELLS_OF_FLUSHES || (kind == EXT && !has_journal(device)),
+            is_synced_whole: SYNCED_WHOLE.contains(&kind) && release >= oldest,
+            flushes_again,
         })
     }
 

@@ -188,11 +188,12 @@ impl LogReader {
         if from >= start {
             self.check_damage(from)?;
         }
-        if from < start || from > limit.offset.max(self.end_offset()) {
+        let end = limit.offset.max(self.end_offset());
+        if !(start..=end).contains(&from) {
             return Err(LogError::OutOfRange {
                 offset: from,
                 start,
-                end: limit.offset,
+                end,
             });
         }
         if from >= limit.offset {

@@ -72,15 +72,21 @@ async fn what_is_written_and_not_committed_is_waited_for() {
     append(&node, "t", 1).await;
     node.stop_flusher();
     let partition = node.context.node.topics().partition("t", 0).unwrap();
-    for _ in 0..3 {
-        node.context.node.append(&partition, &batch(b"value")).unwrap();
+    for (asked, start) in [(3, 3), (-1, 5)] {
+        for _ in 0..2 {
+            node.context.node.append(&partition, &batch(b"value")).unwrap();
+        }
+        let synced = async {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            assert!(node.context.node.flush_pass());
+        };
+        let partitions = [(0, asked)];
+        let (deleted, ()) = tokio::join!(delete(&node, "t", &partitions), synced);
+        assert_eq!(deleted, [(0, start, 0)]);
     }
-    let synced = async {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        assert!(node.context.node.flush_pass());
-    };
-    let (deleted, ()) = tokio::join!(delete(&node, "t", &[(0, 3)]), synced);
-    assert_eq!(deleted, [(0, 3, 0)]);
+    node.context.node.append(&partition, &batch(b"value")).unwrap();
+    assert_eq!(delete(&node, "t", &[(0, 5)]).await, [(0, 5, 0)], "it needs no wait");
+    assert_eq!(delete(&node, "t", &[(0, 7)]).await, [(0, -1, OUT_OF_RANGE)]);
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::{DeleteTopicsRequest, FetchRequest, FetchResponse};
+use storage::disk::simulated::Fault;
 use uuid::Uuid;
 
 use crate::api::test_node::{TestNode, batch, name};
@@ -97,6 +99,15 @@ async fn what_is_written_and_not_committed_is_waited_for() {
     let (_, data) = partitions(&response)[0];
     assert_eq!((data.error_code, data.high_watermark), (0, 4));
     assert!(data.records.as_ref().is_some_and(|records| !records.is_empty()));
+    // What is written to a partition that goes out of service then is never committed.
+    node.disk
+        .fail_next(Fault::SyncDataError, Path::new("/data/a-0"), u32::MAX);
+    node.context.node.append(&partition, &batch(b"never")).unwrap();
+    assert!(node.context.node.flush_pass());
+    assert_eq!(
+        errors(&node.call(12, &fetch(&[("a", 0, 5)]).with_max_wait_ms(0)).await),
+        [56]
+    );
 }
 
 #[tokio::test]
