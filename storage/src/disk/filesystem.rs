@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::FsWord;
+use parking_lot::{Condvar, Mutex};
+use rustix::fs::{FsWord, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 /// What `statfs` calls ext4, and its elders.
@@ -20,10 +21,17 @@ const TELLS_OF_ERRORS: (u32, u32) = (5, 17);
 /// The first Linux whose `fsync` flushes the device's cache on an ext4 without a journal, whatever is dirty.
 const FLUSHES_ALWAYS: (u32, u32) = (6, 5);
 
-/// One descriptor for `syncfs`, kept open: a failed write-back is only told to a descriptor that was there when it failed.
+/// Syncs of one filesystem that can be under way at a time.
+const AT_A_TIME: usize = 4;
+
+/// Descriptors for `syncfs`, kept open: a failed write-back is told once to each descriptor that was there when it failed. So
+/// each of two syncs at the same time has one of its own, or the second could answer well for what the first was told.
 #[derive(Debug)]
 pub(super) struct Filesystem {
+    /// To ask questions of.
     descriptor: OwnedFd,
+    idle: Mutex<Vec<OwnedFd>>,
+    returned: Condvar,
     is_synced_whole: bool,
     /// `syncfs` leaves something in the device's cache.
     flushes_again: bool,
@@ -38,8 +46,14 @@ impl Filesystem {
         let oldest = if flushes_again { FLUSHES_ALWAYS } else { TELLS_OF_ERRORS };
         let system = rustix::system::uname();
         let release = release_of(system.release().to_str().unwrap_or_default());
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        // A copy of a descriptor would share what it was told.
+        let open = |_| retry_on_intr(|| rustix::fs::openat(&descriptor, c".", flags, Mode::empty()));
+        let idle = (0..AT_A_TIME).map(open).collect::<Result<_, _>>()?;
         Ok(Filesystem {
             descriptor,
+            idle: Mutex::new(idle),
+            returned: Condvar::new(),
             is_synced_whole: SYNCED_WHOLE.contains(&kind) && release >= oldest,
             flushes_again,
         })
@@ -52,11 +66,30 @@ impl Filesystem {
 
     /// Syncs all that is on it.
     pub(super) fn sync(&self) -> Result<(), Errno> {
-        retry_on_intr(|| rustix::fs::syncfs(&self.descriptor))?;
-        match self.flushes_again {
-            true => retry_on_intr(|| rustix::fs::fsync(&self.descriptor)),
-            false => Ok(()),
-        }
+        self.with_one(|descriptor| {
+            retry_on_intr(|| rustix::fs::syncfs(descriptor))?;
+            match self.flushes_again {
+                true => retry_on_intr(|| rustix::fs::fsync(descriptor)),
+                false => Ok(()),
+            }
+        })
+    }
+
+    /// Lends a descriptor that nobody else has meanwhile. One that was opened now would not be told of what another was told
+    /// a moment ago.
+    fn with_one<T>(&self, act: impl FnOnce(&OwnedFd) -> T) -> T {
+        let mut idle = self.idle.lock();
+        let one = loop {
+            match idle.pop() {
+                Some(one) => break one,
+                None => self.returned.wait(&mut idle),
+            }
+        };
+        drop(idle);
+        let done = act(&one);
+        self.idle.lock().push(one);
+        self.returned.notify_one();
+        done
     }
 }
 
@@ -95,6 +128,36 @@ fn release_of(release: &str) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsRawFd as _;
+
+    #[test]
+    fn syncs_at_the_same_time_have_descriptors_of_their_own() {
+        let directory = std::fs::File::open("/dev/shm").unwrap();
+        let filesystem = Filesystem::of(directory.into()).unwrap();
+        filesystem.sync().unwrap();
+        let in_use = Mutex::new(Vec::new());
+        let most = Mutex::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..2 * AT_A_TIME {
+                scope.spawn(|| {
+                    filesystem.with_one(|one| {
+                        in_use.lock().push(one.as_raw_fd());
+                        std::thread::sleep(std::time::Duration::from_millis(20));
+                        let mut in_use = in_use.lock();
+                        let mut distinct = in_use.clone();
+                        distinct.sort_unstable();
+                        distinct.dedup();
+                        assert_eq!(distinct.len(), in_use.len());
+                        let mut most = most.lock();
+                        *most = in_use.len().max(*most);
+                        in_use.retain(|used| *used != one.as_raw_fd());
+                    });
+                });
+            }
+        });
+        assert!((2..=AT_A_TIME).contains(&most.into_inner()));
+        assert_eq!(filesystem.idle.lock().len(), AT_A_TIME);
+    }
 
     #[test]
     fn releases_are_compared_by_their_numbers() {

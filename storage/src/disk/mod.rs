@@ -46,7 +46,7 @@ pub trait Disk: Send + Sync + fmt::Debug + 'static {
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     /// Makes everything durable by one sync of the filesystem that holds `dir` (`syncfs`), the directory of all data. An error
-    /// names no file, and after one no later success proves anything. [`io::ErrorKind::Unsupported`] where it would not be
+    /// names no file, is told to all that are under way, and after it no later success proves anything. [`io::ErrorKind::Unsupported`] where it would not be
     /// all: nothing was done then.
     fn sync_filesystem(&self, dir: &Path) -> io::Result<()>;
     /// Differs when the page cache of the filesystem that holds `dir` may be another one: after every reboot
