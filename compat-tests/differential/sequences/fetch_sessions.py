@@ -165,6 +165,7 @@ def waits(t: Talk) -> None:
     own = _open(t, topic, 0)
     t.send("Fetch", bodies.fetch(session=own, epoch=1, max_wait=200))
     waiting = t.post("Fetch", bodies.fetch(session=own, epoch=2, max_wait=20_000))
+    t.pause(0.3)
     t.fill(topic, 0, 1)
     waiting.answer()
 
