@@ -51,7 +51,7 @@ func run(arguments []string) error {
 	if err := cluster.AwaitBroker(); err != nil {
 		return err
 	}
-	if matrix.ControlAddress() != "" {
+	if checks.ControlAddress != "" {
 		matrix.RegisterRestart(all, cluster)
 	} else {
 		matrix.Register(all, cluster, volumeWanted())

@@ -18,8 +18,10 @@ use super::changes::timeout_of;
 use super::{Context, answer, errors};
 use crate::connection::{Outcome, Request};
 use crate::controller::topic_name::is_internal_topic;
-use crate::node::{DeleteRecordsError, HIGH_WATERMARK, Partition};
+use crate::node::{DeleteRecordsError, Partition};
 
+/// Asks for all records (`DeleteRecordsRequest.HIGH_WATERMARK`).
+const HIGH_WATERMARK: i64 = -1;
 /// The low watermark of a partition of which nothing was deleted.
 const NO_LOW_WATERMARK: i64 = -1;
 /// How long to wait for a flush before the deletion is tried again.

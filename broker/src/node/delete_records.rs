@@ -14,9 +14,6 @@ use super::Node;
 use super::flush_queue::Urgency;
 use super::partition::Partition;
 
-/// Asks for all that is below the high watermark (`DeleteRecordsRequest.HIGH_WATERMARK`).
-pub(crate) const HIGH_WATERMARK: i64 = -1;
-
 /// Why no records of a partition were deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteRecordsError {
@@ -35,7 +32,7 @@ pub enum DeleteRecordsError {
 }
 
 impl Node {
-    /// Deletes the records of each partition below its offset; −1 stands for the high watermark. Answers the log start
+    /// Deletes the records of each partition below its offset. Answers the log start
     /// offset of each. Waits for one sync of the journal.
     pub fn delete_records(&self, targets: &[(Arc<Partition>, i64)]) -> Vec<Result<i64, DeleteRecordsError>> {
         let planned: Vec<_> = targets
@@ -62,10 +59,6 @@ impl Node {
             if !matches!(replica.role(), Role::Leader(_)) {
                 return Ok(Err(DeleteRecordsError::NotLeader));
             }
-            let offset = match offset {
-                HIGH_WATERMARK => replica.reader().high_watermark().offset,
-                offset => offset,
-            };
             match replica.with_log(|log| log.plan_start(offset))? {
                 Err(LogError::OutOfRange { .. }) if (0..=replica.reader().end_offset()).contains(&offset) => {
                     return Ok(Err(DeleteRecordsError::NotSynced));

@@ -52,7 +52,6 @@ pub use clock::{Clock, SystemClock};
 pub use commit::Commit;
 pub use data_dir::{DataDirError, FORMAT, Meta};
 pub use delete_records::DeleteRecordsError;
-pub(crate) use delete_records::HIGH_WATERMARK;
 use flush_queue::{FlushQueue, Urgency};
 pub use flusher::{FlushCounters, FlushPass};
 pub use metadata_log::{MetadataError, Proposal, TOPIC as METADATA_TOPIC, TOPIC_ID as METADATA_TOPIC_ID};

@@ -165,8 +165,9 @@ impl Partition {
 
     /// The log's end, where it is to be committed and is not yet.
     pub fn uncommitted_end(&self) -> Option<i64> {
-        let end = self.reader().end_offset();
-        (!self.has_committed(end) && self.out_of_service().is_none()).then_some(end)
+        let end = self.reader.end_offset();
+        let is_committed = self.reader.high_watermark().offset >= end;
+        (!is_committed && self.out_of_service().is_none()).then_some(end)
     }
 
     /// Resolves once the high watermark has reached `offset`.

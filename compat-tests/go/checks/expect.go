@@ -11,8 +11,8 @@ import (
 // Patience is how long a check waits for something that must come; generous, as other work shares the machine.
 var Patience = patience()
 
-// WithRestarts says whether the broker restarts while the checks run.
-var WithRestarts = os.Getenv("WEIR_COMPAT_CONTROL") != ""
+// ControlAddress is where a program asks for restarts of the broker; empty if it is not to.
+var ControlAddress = os.Getenv("WEIR_COMPAT_CONTROL")
 
 func patience() time.Duration {
 	if seconds, err := strconv.Atoi(os.Getenv("WEIR_COMPAT_PATIENCE")); err == nil {

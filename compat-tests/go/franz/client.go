@@ -22,7 +22,7 @@ const metadataAge = 100 * time.Millisecond
 // stopping; by default the library takes it for one that wants SASL and tries no more.
 func common(bootstrap string) []kgo.Opt {
 	settings := []kgo.Opt{kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(metadataAge)}
-	if checks.WithRestarts {
+	if checks.ControlAddress != "" {
 		settings = append(settings, kgo.AlwaysRetryEOF())
 	}
 	return settings

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -24,11 +23,6 @@ const (
 	restartPatience = 5 * time.Minute
 )
 
-// ControlAddress is where a program asks for restarts of the broker; empty if it is not to.
-func ControlAddress() string {
-	return os.Getenv("WEIR_COMPAT_CONTROL")
-}
-
 // RegisterRestart adds the check that restarts the broker.
 func RegisterRestart(all *checks.Checks, cluster *Cluster) {
 	all.Add("restart.broker", cluster.restart)
@@ -36,7 +30,7 @@ func RegisterRestart(all *checks.Checks, cluster *Cluster) {
 
 // ask has the broker restarted, and waits for it.
 func ask(action string) {
-	connection, err := net.Dial("tcp", ControlAddress())
+	connection, err := net.Dial("tcp", checks.ControlAddress)
 	checks.OK(err, "reaching the control address")
 	defer func() { _ = connection.Close() }()
 	checks.OK(connection.SetDeadline(time.Now().Add(restartPatience)), "setting a deadline")

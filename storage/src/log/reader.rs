@@ -188,12 +188,11 @@ impl LogReader {
         if from >= start {
             self.check_damage(from)?;
         }
-        let end = limit.offset.max(self.end_offset());
-        if !(start..=end).contains(&from) {
+        if from < start || (from > limit.offset && from > self.end_offset()) {
             return Err(LogError::OutOfRange {
                 offset: from,
                 start,
-                end,
+                end: limit.offset.max(self.end_offset()),
             });
         }
         if from >= limit.offset {
